@@ -1,0 +1,52 @@
+"""What every merger promises."""
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from torch import nn
+
+from elva.models.attention.view import AttnView
+from elva.structures import SequenceState
+
+When = Literal["pre_attn", "post_attn", "post_layer"]
+
+
+class Site(NamedTuple):
+    """A place inside the language model: before the attention of a layer, after it, or after the whole layer."""
+
+    layer: int
+    when: When
+
+
+class Merger(nn.Module):
+    """Shortens the sequence inside the language model.
+
+    A merger is written in two verbs of the state, ``select`` and ``fold``; they keep every field in step. It never
+    merges text or ``FRAME`` rows, nor rows of different kinds, and never changes the order of the surviving rows.
+    """
+
+    @abstractmethod
+    def sites(self, depth: int) -> Sequence[tuple[int, When]]:
+        """Where ``forward`` is to be called, for a language model of ``depth`` layers."""
+
+    @abstractmethod
+    def forward(self, state: SequenceState, site: Site, attn: AttnView | None = None) -> SequenceState:
+        """Return the state with fewer rows (or the same).
+
+        Args:
+            state: The rows at ``site``.
+            site: One of ``sites(depth)``.
+            attn: A view of the layer at that site: its input norm, its keys, single rows of its attention, a place
+                to record numbers for the log. Default: none (the merger is used outside a model).
+        """
+
+    def schedule(self, n_visual: int, depth: int) -> list[int] | None:
+        """Visual rows that enter the attention of each layer, out of ``n_visual``, where that can be known beforehand.
+
+        Returns:
+            ``depth`` numbers, or None if they depend on the content. Content-adaptive mergers that promise an upper
+            bound return that bound.
+        """
+        del n_visual, depth
+        return None

@@ -1,0 +1,19 @@
+"""What travels through the toolkit: data, with no behaviour beyond reshaping itself."""
+
+from .frame_plan import Clip, FramePlan, VideoMeta
+from .sample import VideoQASample
+from .sequence_state import PAD_RANK, SequenceState
+from .source_map import SourceMap
+from .video_tokens import Kind, VideoTokens
+
+__all__ = [
+    "PAD_RANK",
+    "Clip",
+    "FramePlan",
+    "Kind",
+    "SequenceState",
+    "SourceMap",
+    "VideoMeta",
+    "VideoQASample",
+    "VideoTokens",
+]
