@@ -103,8 +103,8 @@ def _square(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def _triangle(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Point up; base and height 2.1."""
-    slant = (2 * np.abs(x) + y - 1.05) / np.sqrt(5, dtype=np.float32)
-    return np.maximum(slant - 0.02, y - 1.05)
+    slant = (2 * np.abs(x) - y - 1.05) / np.sqrt(5, dtype=np.float32)
+    return np.maximum(slant, y - 1.05)
 
 
 def _cross(x: np.ndarray, y: np.ndarray) -> np.ndarray:
