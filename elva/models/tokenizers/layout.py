@@ -1,0 +1,296 @@
+"""From frame plans to token descriptions, and from clips to blocks of equal size: what every tokenizer shares.
+
+Everything here follows from the sizes of the frames alone, so it is computed once per distinct batch of plans and
+cached; a batch like the one before costs a dictionary look-up.
+
+Legend: B clips, T frames, N tokens of the longest clip, U temporal units, t frames of a unit, n tokens of a unit,
+H W pixels, h w patches, C channels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate, groupby
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from elva.structures import Clip, FramePlan, Kind, SourceMap, VideoTokens
+
+Size = tuple[int, int]
+
+
+class LayoutSpec(NamedTuple):
+    """How a tokenizer cuts a clip.
+
+    Attributes:
+        patch_size: Side of a patch in pixels.
+        tubelet: Successive frames of one size that make one temporal unit.
+        delimiters: Whether a unit is ``FRAME``, then each row of patches followed by ``LINE``; else patches alone.
+        merge_lines: Whether ``LINE`` rows have a slot, so that a merger may merge them through time.
+    """
+
+    patch_size: int
+    tubelet: int = 1
+    delimiters: bool = True
+    merge_lines: bool = True
+
+
+class Unit(NamedTuple):
+    """A temporal unit: at most ``tubelet`` successive frames of one size."""
+
+    size: Size
+    grid: Size
+    frames: tuple[int, ...]
+
+
+class PixelGroup(NamedTuple):
+    """The units of one size in a batch.
+
+    Attributes:
+        takes: Pairs (clip, entry of ``Clip.pixels``) whose frames, one after another, hold the units.
+        index: (U * t,) long, the frames of each unit among those; None if they already stand in that order.
+    """
+
+    takes: tuple[tuple[int, int], ...]
+    index: Tensor | None
+
+
+@dataclass(frozen=True)
+class BatchLayout:
+    """The description of every token of a batch, in the fields of ``VideoTokens``.
+
+    Attributes:
+        groups: One entry for each distinct frame size; their units' tokens, one after another, are the flat rows.
+        rows_BN: (B, N) the flat row of each token; None if flat rows are the tokens already.
+        unit_BN: (B, N) the unit of each token, counted over the batch; the last one is that of padding.
+        frame_unit: The unit of each frame, over all clips.
+        frames_per_unit: (U + 1,) float, how many frames a unit has, at least 1.
+    """
+
+    groups: tuple[PixelGroup, ...]
+    rows_BN: Tensor | None
+    unit_BN: Tensor
+    frame_unit: Tensor
+    frames_per_unit: Tensor
+    pos: Tensor
+    size: Tensor
+    frame: Tensor
+    slot: Tensor
+    grid: Tensor
+    kind: Tensor
+    valid: Tensor
+    src: SourceMap
+
+
+def grid_of(size: Size, patch_size: int) -> Size:
+    """Rows and columns of patches in a frame of ``size`` = (height, width) pixels.
+
+    Raises:
+        ValueError: If a side is not a positive multiple of ``patch_size``.
+    """
+    height, width = size
+    if height % patch_size or width % patch_size or min(size) < patch_size:
+        raise ValueError(
+            f"A frame of {height}x{width} pixels (height x width) cannot be cut into patches of {patch_size}: each side "
+            f"must be a positive multiple. Set 'resolution' of LoadVideo to sizes of that kind, and its patch_size to "
+            f"the tokenizer's."
+        )
+    return height // patch_size, width // patch_size
+
+
+@lru_cache(maxsize=1024)
+def units_of(sizes: tuple[Size, ...], spec: LayoutSpec) -> tuple[Unit, ...]:
+    """Cut runs of successive frames of equal size into units of ``spec.tubelet`` frames, the last one perhaps shorter.
+
+    Args:
+        sizes: (height, width) in pixels of each frame, in time order.
+        spec: How the tokenizer cuts.
+
+    Raises:
+        ValueError: If there is no frame, or a size does not fit the patch.
+    """
+    if not sizes:
+        raise ValueError("FramePlan has no sizes: run a resolution scheduler ('resolution' of LoadVideo) on it first.")
+    units = []
+    for size, run in groupby(range(len(sizes)), key=sizes.__getitem__):
+        frames = tuple(run)
+        grid = grid_of(size, spec.patch_size)
+        units += [Unit(size, grid, frames[i : i + spec.tubelet]) for i in range(0, len(frames), spec.tubelet)]
+    return tuple(units)
+
+
+def unit_length(grid: Size, spec: LayoutSpec) -> int:
+    """Tokens of one unit: h * w patches, and with delimiters h ``LINE`` and one ``FRAME``."""
+    return grid[0] * grid[1] + (grid[0] + 1 if spec.delimiters else 0)
+
+
+def count_tokens(plan: FramePlan, spec: LayoutSpec) -> int:
+    """Tokens of a clip with this plan."""
+    return sum(unit_length(unit.grid, spec) for unit in units_of(plan.sizes, spec))
+
+
+def layout_of(clips: Sequence[Clip], spec: LayoutSpec, device: torch.device) -> BatchLayout:
+    """The layout of a batch of clips, from the cache where the same sizes came before.
+
+    Raises:
+        ValueError: If there is no clip, if pixels are not floating point, or if a frame does not fit the patch.
+    """
+    if not clips:
+        raise ValueError("A tokenizer needs at least one clip; a batch without video does not go through it.")
+    if not clips[0].pixels[0].is_floating_point():
+        raise ValueError(
+            f"Clip {clips[0].path or 'without path'} has {clips[0].pixels[0].dtype} pixels; a tokenizer takes "
+            f"normalised floating point: is 'data_preprocessor' of the model VideoDataPreprocessor?"
+        )
+    return _batch_layout(tuple(clip.plan.sizes for clip in clips), spec, device)
+
+
+def stack_units(clips: Sequence[Clip], layout: BatchLayout, tubelet: int) -> list[Tensor]:
+    """Pixels of each group's units, (U, t, 3, H, W); an incomplete unit repeats its last frame."""
+    stacks = []
+    for takes, index in layout.groups:
+        frames = torch.cat([clips[clip].pixels[entry] for clip, entry in takes])
+        frames = frames if index is None else frames.index_select(0, index)
+        stacks.append(frames.unflatten(0, (-1, tubelet)))
+    return stacks
+
+
+def patchify(units_UtCHW: Tensor, patch_size: int) -> Tensor:
+    """(U, h, w, t * 3 * P * P): each patch of a unit flattened, time first, then colour, row, column."""
+    u, t, c, height, width = units_UtCHW.shape
+    p = patch_size
+    cells = units_UtCHW.reshape(u, t, c, height // p, p, width // p, p)
+    return cells.permute(0, 3, 5, 1, 2, 4, 6).reshape(u, height // p, width // p, t * c * p * p)
+
+
+def to_tokens(blocks: list[Tensor], clips: Sequence[Clip], layout: BatchLayout) -> VideoTokens:
+    """Put the groups' features, (U, n, C) each, in their places beside their descriptions."""
+    flat = torch.cat([block.flatten(0, 1) for block in blocks]) if len(blocks) > 1 else blocks[0].flatten(0, 1)
+    if layout.rows_BN is None:
+        x = flat.unflatten(0, layout.valid.shape)
+    else:
+        x = flat.index_select(0, layout.rows_BN.flatten()).unflatten(0, layout.valid.shape)
+        x = x.masked_fill(~layout.valid[..., None], 0)
+    described = ("pos", "size", "frame", "slot", "grid", "kind", "valid", "src")
+    return VideoTokens(x=x, seconds=_seconds(clips, layout), **{name: getattr(layout, name) for name in described})
+
+
+def _seconds(clips: Sequence[Clip], layout: BatchLayout) -> Tensor:
+    """(B, N) mean presentation time of the frames of each token's unit."""
+    times = [second for clip in clips for second in clip.plan.seconds]
+    times_T = torch.tensor(times, dtype=torch.float32, device=layout.frame_unit.device)
+    mean_U = torch.zeros_like(layout.frames_per_unit).index_add_(0, layout.frame_unit, times_T)
+    return (mean_U / layout.frames_per_unit)[layout.unit_BN]
+
+
+@lru_cache(maxsize=16)
+def _batch_layout(sizes: tuple[tuple[Size, ...], ...], spec: LayoutSpec, device: torch.device) -> BatchLayout:
+    # Cached tensors outlive the call: made in inference mode they could not be saved for a later backward pass.
+    with torch.inference_mode(False):
+        units = [units_of(clip, spec) for clip in sizes]
+        parts = [_clip_layout(clip, spec) for clip in sizes]
+        valid = _pad([torch.ones(len(part["kind"]), dtype=torch.bool, device="cpu") for part in parts], 0)
+        first_unit = list(accumulate([len(clip) for clip in units], initial=0))
+        unit_BN = _pad([base + part["frame"] for base, part in zip(first_unit, parts, strict=False)], first_unit[-1])
+        groups, starts = _group(sizes, units, spec, device)
+        rows_BN = (_long(starts)[unit_BN] + _pad([part["within"] for part in parts], 0)).masked_fill(~valid, 0)
+        in_place = bool((rows_BN.flatten() == torch.arange(rows_BN.numel(), device="cpu")).all())
+        members = [len(unit.frames) for clip in units for unit in clip]
+        return BatchLayout(
+            groups=groups,
+            rows_BN=None if in_place else rows_BN.to(device),
+            unit_BN=unit_BN.to(device),
+            frame_unit=torch.repeat_interleave(_long(members)).to(device),
+            frames_per_unit=_long([*members, 1]).float().to(device),
+            pos=_pad([part["pos"] for part in parts], 0).to(device),
+            size=valid.float().to(device),
+            frame=_pad([part["frame"] for part in parts], -1).to(device),
+            slot=_pad([part["slot"] for part in parts], -1).to(device),
+            grid=_pad([part["grid"] for part in parts], 0).to(device),
+            kind=_pad([part["kind"] for part in parts], Kind.PAD).to(device),
+            valid=valid.to(device),
+            src=SourceMap.identity(valid.to(device)),
+        )
+
+
+def _group(
+    sizes: Sequence[tuple[Size, ...]], units: Sequence[tuple[Unit, ...]], spec: LayoutSpec, device: torch.device
+) -> tuple[tuple[PixelGroup, ...], list[int]]:
+    """The groups of a batch, and the flat row at which each unit (and, at the end, padding) starts."""
+    groups, starts, row = [], [[0] * len(clip) for clip in units], 0
+    for size in dict.fromkeys(size for clip in sizes for size in clip):
+        takes, index, before = [], list[int](), 0
+        length = unit_length(grid_of(size, spec.patch_size), spec)
+        for b, clip in enumerate(sizes):
+            if size not in clip:
+                continue
+            takes.append((b, list(dict.fromkeys(clip)).index(size)))
+            own = [frame for frame, other in enumerate(clip) if other == size]
+            order = {frame: before + i for i, frame in enumerate(own)}
+            before += len(own)
+            for u, unit in enumerate(units[b]):
+                if unit.size == size:
+                    starts[b][u] = row
+                    row += length
+                    index += [order[unit.frames[min(i, len(unit.frames) - 1)]] for i in range(spec.tubelet)]
+        groups.append(PixelGroup(tuple(takes), None if index == list(range(before)) else _long(index).to(device)))
+    return tuple(groups), [start for clip in starts for start in clip] + [0]
+
+
+@lru_cache(maxsize=256)
+def _clip_layout(sizes: tuple[Size, ...], spec: LayoutSpec) -> dict[str, Tensor]:
+    """The description of one clip's tokens, (N, ...) each; ``within`` is the place in the unit."""
+    units = units_of(sizes, spec)
+    grids = list(dict.fromkeys(unit.grid for unit in units))
+    templates = _templates(grids, spec)
+    lengths = _long([unit_length(grid, spec) for grid in grids])
+    which = _long([grids.index(unit.grid) for unit in units])
+    frame = torch.repeat_interleave(lengths[which])
+    begins = lengths[which].cumsum(0) - lengths[which]
+    within = torch.arange(len(frame), device="cpu") - begins[frame]
+    row = (lengths.cumsum(0) - lengths)[which][frame] + within
+    centre = _long([unit.frames[0] for unit in units]).float() + (spec.tubelet - 1) / 2
+    return {
+        "pos": torch.cat((centre[frame][:, None], templates["place"][row]), 1),
+        "frame": frame,
+        "slot": templates["slot"][row],
+        "grid": _long(grids)[which][frame],
+        "kind": templates["kind"][row],
+        "within": within,
+    }
+
+
+def _templates(grids: Sequence[Size], spec: LayoutSpec) -> dict[str, Tensor]:
+    """One unit of each grid, one after another: place (row, column) in the finest grid, slot and kind of its tokens."""
+    fine = max(grids, key=lambda grid: grid[0] * grid[1])
+    places, slots, kinds, base = [], [], [], 0
+    for h, w in grids:
+        columns = w + 1 if spec.delimiters else w
+        row, col = torch.meshgrid(torch.arange(h, device="cpu"), torch.arange(columns, device="cpu"), indexing="ij")
+        row, col = row.flatten(), col.flatten()
+        line = col == w
+        slot = base + torch.where(line, h * w + row, row * w + col)
+        slot = slot if spec.merge_lines else slot.masked_fill(line, -1)
+        kind = torch.where(line, int(Kind.LINE), int(Kind.PATCH))
+        place = torch.stack((row, col), 1).float()
+        if spec.delimiters:
+            place = torch.cat((torch.tensor([[(h - 1) / 2, (w - 1) / 2]], device="cpu"), place))
+            slot, kind = torch.cat((_long([-1]), slot)), torch.cat((_long([Kind.FRAME]), kind))
+        scale = torch.tensor([fine[0] / h, fine[1] / w], device="cpu")
+        places.append((place + 0.5) * scale - 0.5)
+        slots.append(slot)
+        kinds.append(kind)
+        base += h * w + h
+    return {"place": torch.cat(places), "slot": torch.cat(slots), "kind": torch.cat(kinds)}
+
+
+def _long(values: Sequence[object]) -> Tensor:
+    # The device is named everywhere, so that a 'meta' default device does not leak into the cache.
+    return torch.tensor(values, dtype=torch.long, device="cpu")
+
+
+def _pad(parts: list[Tensor], fill: int) -> Tensor:
+    return pad_sequence(parts, batch_first=True, padding_value=fill)

@@ -1,0 +1,34 @@
+"""From the width of a tokenizer to that of the language model, at the scale of its embedding table."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+
+def build_projector(kind: str, in_channels: int, out_channels: int) -> nn.Sequential:
+    """A projector: ``'linear'``, or ``'mlp2x_gelu'`` (two linear layers with a GELU between, as in LLaVA 1.5).
+
+    Raises:
+        ValueError: If ``kind`` is neither.
+    """
+    if kind == "linear":
+        return nn.Sequential(nn.Linear(in_channels, out_channels))
+    if kind == "mlp2x_gelu":
+        return nn.Sequential(nn.Linear(in_channels, out_channels), nn.GELU(), nn.Linear(out_channels, out_channels))
+    raise ValueError(f"projector='{kind}' of the tokenizer is unknown; use 'linear' or 'mlp2x_gelu'.")
+
+
+@torch.no_grad()
+def rescale_projector(projector: nn.Sequential, measure: Callable[[], Tensor], rms: float) -> None:
+    """Scale the last layer so that ``measure()``, the tokenizer's output, has root mean square ``rms``.
+
+    On the meta device there is nothing to measure, and nothing is done.
+    """
+    last = projector[-1]
+    assert isinstance(last, nn.Linear)
+    if last.weight.is_meta:
+        return
+    scale = rms / measure().float().square().mean().sqrt()
+    for parameter in last.parameters():
+        parameter.mul_(scale.to(parameter.dtype))
