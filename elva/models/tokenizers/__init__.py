@@ -2,5 +2,7 @@
 
 from .base import VideoTokenizer
 from .elva_patch_embed import ElvaPatchEmbed
+from .linear_patch_embed import LinearPatchEmbed
+from .tubelet_embed import TubeletEmbed
 
-__all__ = ["ElvaPatchEmbed", "VideoTokenizer"]
+__all__ = ["ElvaPatchEmbed", "LinearPatchEmbed", "TubeletEmbed", "VideoTokenizer"]

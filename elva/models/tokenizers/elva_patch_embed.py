@@ -17,7 +17,7 @@ from elva.structures import Clip, FramePlan, VideoTokens
 
 from .base import VideoTokenizer
 from .layout import LayoutSpec, count_tokens, layout_of, patchify, stack_units, to_tokens
-from .projector import build_projector, rescale_projector
+from .projector import build_projector, random_pixels, rescale_projector
 
 
 class RegionAttention(nn.Module):
@@ -131,12 +131,8 @@ class ElvaPatchEmbed(VideoTokenizer):
 
     def match_scale(self, rms: float) -> None:
         """Rescale the projector so that random pixels, N(0, 1), give tokens of root mean square ``rms``."""
-        pixels = torch.randn(8, self.tubelet, 3, *(4 * self.patch_size,) * 2, generator=_seeded(), device="cpu")
+        pixels = random_pixels(self.tubelet, self.patch_size)
         rescale_projector(self.projector, lambda: self.embed(pixels.to(self.patch.weight.device)), rms)
-
-
-def _seeded() -> torch.Generator:
-    return torch.Generator(device="cpu").manual_seed(0)
 
 
 @lru_cache(maxsize=64)

@@ -51,11 +51,11 @@ class PixelGroup(NamedTuple):
 
     Attributes:
         takes: Pairs (clip, entry of ``Clip.pixels``) whose frames, one after another, hold the units.
-        index: (U * t,) long, the frames of each unit among those; None if they already stand in that order.
+        order: (U * t,) long, the frames of each unit among those; None if they already stand in that order.
     """
 
     takes: tuple[tuple[int, int], ...]
-    index: Tensor | None
+    order: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -94,9 +94,8 @@ def grid_of(size: Size, patch_size: int) -> Size:
     height, width = size
     if height % patch_size or width % patch_size or min(size) < patch_size:
         raise ValueError(
-            f"A frame of {height}x{width} pixels (height x width) cannot be cut into patches of {patch_size}: each side "
-            f"must be a positive multiple. Set 'resolution' of LoadVideo to sizes of that kind, and its patch_size to "
-            f"the tokenizer's."
+            f"A frame of {height}x{width} pixels (height x width) cannot be cut into patches of {patch_size}: each "
+            f"side must be a positive multiple of patch_size. Change 'resolution' of LoadVideo to give such sizes."
         )
     return height // patch_size, width // patch_size
 
@@ -151,9 +150,9 @@ def layout_of(clips: Sequence[Clip], spec: LayoutSpec, device: torch.device) -> 
 def stack_units(clips: Sequence[Clip], layout: BatchLayout, tubelet: int) -> list[Tensor]:
     """Pixels of each group's units, (U, t, 3, H, W); an incomplete unit repeats its last frame."""
     stacks = []
-    for takes, index in layout.groups:
+    for takes, order in layout.groups:
         frames = torch.cat([clips[clip].pixels[entry] for clip, entry in takes])
-        frames = frames if index is None else frames.index_select(0, index)
+        frames = frames if order is None else frames.index_select(0, order)
         stacks.append(frames.unflatten(0, (-1, tubelet)))
     return stacks
 

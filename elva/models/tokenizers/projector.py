@@ -32,3 +32,10 @@ def rescale_projector(projector: nn.Sequential, measure: Callable[[], Tensor], r
     scale = rms / measure().float().square().mean().sqrt()
     for parameter in last.parameters():
         parameter.mul_(scale.to(parameter.dtype))
+
+
+def random_pixels(tubelet: int, patch_size: int) -> Tensor:
+    """(8, tubelet, 3, S, S) normal pixels on the CPU, the same at every call, S being four patches."""
+    side = 4 * patch_size
+    generator = torch.Generator(device="cpu").manual_seed(0)
+    return torch.randn(8, tubelet, 3, side, side, generator=generator, device="cpu")
