@@ -45,8 +45,8 @@ class Merger(nn.Module):
         """Visual rows that enter the attention of each layer, out of ``n_visual``, where that can be known beforehand.
 
         Returns:
-            ``depth`` numbers, or None if they depend on the content. Content-adaptive mergers that promise an upper
-            bound return that bound.
+            ``depth`` numbers, or None if they depend on the content. A merger that aims at a share of the rows returns
+            what it aims at; what it reached is in the trace.
         """
         del n_visual, depth
         return None

@@ -1,0 +1,159 @@
+"""The whole journey of a video, from pixels to losses or to text: read it from top to bottom.
+
+Legend: B samples, V videos, T text ids or frames, L rows, C channels.
+"""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import torch
+from mmengine.model import BaseModel
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from elva.models.llms import Assembly, Sampling, Trace, assemble, generate
+from elva.models.reducers import ReduceContext
+from elva.models.teachers.frames import teacher_frames
+from elva.registry import LLMS, MERGERS, MODELS, REDUCERS, SUPERVISORS, TEACHERS, TOKENIZERS
+from elva.structures import Clip, SequenceState, VideoQASample, VideoTokens
+from elva.utils.text_tokenizer import VIDEO_PAD, load_text_tokenizer, stop_ids
+
+from .data_preprocessor import IGNORE
+
+Config = dict[str, Any]
+
+
+@MODELS.register_module()
+class VideoLLM(BaseModel):
+    """A video language model of exchangeable parts.
+
+    Args:
+        tokenizer: Config of the video tokenizer (``TOKENIZERS``); its ``out_channels`` is set to the model's width.
+        llm: Config of the language model (``LLMS``).
+        merger: Config of the merger inside it (``MERGERS``). Default: none.
+        reducers: Configs of the reducers before it (``REDUCERS``), applied in order. Default: none.
+        teacher: Config of the frozen teacher (``TEACHERS``). Default: none.
+        supervisors: Configs of the losses against the teacher (``SUPERVISORS``). Default: none.
+        text_tokenizer: Directory of the text tokenizer. Default: ``llm.path``.
+        generation: Keys of :class:`Sampling`. Default: greedy, at most 32 tokens.
+        trainable: Prefixes of the parameters that are trained (``('tokenizer', 'supervisors')`` for a warm-up of the
+            new parts alone). Default: all that their parts do not freeze themselves.
+        data_preprocessor: Config of the data preprocessor (``MODELS``).
+    """
+
+    optional_prefixes = ("supervisors.", "teacher.")
+    """Parts that a checkpoint may have or lack: they guide the training and are not in the trained product."""
+
+    def __init__(
+        self,
+        tokenizer: Config,
+        llm: Config,
+        merger: Config | None = None,
+        reducers: Sequence[Config] = (),
+        teacher: Config | None = None,
+        supervisors: Sequence[Config] = (),
+        text_tokenizer: str | None = None,
+        generation: Config | None = None,
+        trainable: Sequence[str] | None = None,
+        data_preprocessor: Config | None = None,
+    ) -> None:
+        super().__init__(data_preprocessor=data_preprocessor or {"type": "VideoDataPreprocessor"})
+        if supervisors and teacher is None:
+            raise ValueError("model.supervisors compare with a teacher: give model.teacher, or no supervisors")
+        self.llm = LLMS.build(llm)
+        width = self.llm.hidden_size
+        self.tokenizer = TOKENIZERS.build({**tokenizer, "out_channels": width})
+        self.reducers = nn.ModuleList(REDUCERS.build(r) for r in reducers)
+        self.merger = MERGERS.build(merger) if merger else None
+        self.teacher = TEACHERS.build(teacher) if teacher else None
+        sizes = {"in_channels": width, "teacher_channels": self.teacher.channels} if self.teacher else {}
+        self.supervisors = nn.ModuleList(SUPERVISORS.build({**s, **sizes}) for s in supervisors)
+        self.text_tokenizer_path = text_tokenizer or llm.get("path")
+        self.sampling = Sampling(**(generation or {}))
+        if trainable is not None:
+            for name, parameter in self.named_parameters():
+                parameter.requires_grad_(parameter.requires_grad and name.startswith(tuple(trainable)))
+        if torch.get_default_device().type != "meta":
+            self.llm.fit_vocabulary(len(self.text_tokenizer) if self.text_tokenizer_path else 0)
+            self.tokenizer.match_scale(self.llm.embedding_rms())
+
+    @cached_property
+    def text_tokenizer(self) -> Any:
+        """The Hugging Face text tokenizer."""
+        if self.text_tokenizer_path is None:
+            raise ValueError("The model has no text tokenizer: give model.text_tokenizer, or model.llm.path")
+        return load_text_tokenizer(self.text_tokenizer_path)
+
+    def forward(
+        self, inputs: dict[str, Any], data_samples: list[VideoQASample] | None = None, mode: str = "tensor"
+    ) -> dict[str, Tensor] | list[VideoQASample] | SequenceState:
+        """Run a batch of the data preprocessor.
+
+        Args:
+            inputs: ``clips``, ``ids``, ``valid`` and ``labels``, see :class:`VideoDataPreprocessor`.
+            data_samples: The samples; predictions are written into them.
+            mode: ``'loss'`` gives named losses (and numbers for the log), ``'predict'`` the samples with their
+                predictions, ``'tensor'`` the last state of the sequence.
+        """
+        if mode == "loss":
+            return self.loss(inputs)
+        if mode == "predict":
+            return self.predict(inputs, data_samples or [])
+        return self.llm(self.assemble(inputs)[0].state, self.merger)  # type: ignore[no-any-return]
+
+    def assemble(self, inputs: dict[str, Any]) -> tuple[Assembly, VideoTokens | None]:
+        """Pixels and text become one sequence; also the visual tokens that went into it."""
+        tokens = self.tokenizer(inputs["clips"]) if inputs["clips"] else None
+        if tokens is not None:
+            tokens = self._reduce(tokens, inputs)
+        video_id = self.text_tokenizer.convert_tokens_to_ids(VIDEO_PAD)
+        ids, valid = inputs["ids"], inputs["valid"]
+        return assemble(self.llm.embed, ids, valid, tokens, video_id, self.llm.frame_mask), tokens
+
+    def loss(self, inputs: dict[str, Any]) -> dict[str, Tensor]:
+        """Named losses of a batch, and numbers for the log."""
+        assembly, tokens = self.assemble(inputs)
+        trace = Trace()
+        state = self.llm(assembly.state, self.merger, trace=trace)
+        targets = state.src.gather(assembly.targets(inputs["labels"]), state.h.shape[1], IGNORE)
+        some = targets != IGNORE
+        losses = {"loss_gen": F.cross_entropy(self.llm.logits(state.h[some]).float(), targets[some])}
+        if self.supervisors and tokens is not None:
+            assert assembly.placement is not None
+            losses |= self.supervise(assembly.placement.recover(state, tokens), inputs["clips"])
+        return losses | trace.log_vars()
+
+    def supervise(self, student: VideoTokens, clips: Sequence[Clip]) -> dict[str, Tensor]:
+        """Losses of the hidden states of the visual tokens against the teacher's features."""
+        assert self.teacher is not None
+        frames_VTCHW, unit_VT = teacher_frames(
+            clips, self.teacher.image_size, self.data_preprocessor.denormalise, self.tokenizer.tubelet
+        )
+        features = self.teacher(frames_VTCHW)
+        losses: dict[str, Tensor] = {}
+        for supervisor in self.supervisors:
+            losses |= supervisor(student, features, unit_VT)
+        return losses
+
+    @torch.no_grad()
+    def predict(self, inputs: dict[str, Any], data_samples: list[VideoQASample]) -> list[VideoQASample]:
+        """Write an answer into each sample."""
+        assembly, _ = self.assemble(inputs)
+        trace = Trace()
+        stops = stop_ids(self.text_tokenizer)
+        answers = generate(self.llm, assembly.state, stops, self.sampling, self.merger, trace=trace)
+        texts = self.text_tokenizer.batch_decode(answers, skip_special_tokens=True)
+        rows = torch.stack(trace.rows, dim=1).tolist()
+        for sample, text, tokens_per_layer in zip(data_samples, texts, rows, strict=True):
+            sample.prediction = text.strip()
+            sample.stats["tokens_per_layer"] = tokens_per_layer
+        return data_samples
+
+    def _reduce(self, tokens: VideoTokens, inputs: dict[str, Any]) -> VideoTokens:
+        if not len(self.reducers):
+            return tokens
+        context = ReduceContext(self.llm.embed(inputs["ids"]), inputs["valid"])
+        for reducer in self.reducers:
+            tokens = reducer(tokens, context)
+        return tokens
