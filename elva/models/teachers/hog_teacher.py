@@ -1,0 +1,78 @@
+"""A teacher that needs no weights: histograms of oriented gradients.
+
+Legend: V videos, T frames, S side in pixels, h w cells, B bins, C channels.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from elva.registry import TEACHERS
+
+from .base import Teacher
+
+
+@TEACHERS.register_module()
+class HOGTeacher(Teacher):
+    """Histograms of oriented gradients of each colour channel (Dalal and Triggs 2005; as a target: MaskFeat, 2022).
+
+    The gradient's orientation, without sign, is shared between its two nearest bins, weighted by magnitude and averaged
+    over each cell; the histograms of a cell have unit length together, except that faint ones stay faint.
+
+    Args:
+        cell: Side of a cell in pixels. Default: 8.
+        bins: Orientations over half a turn. Default: 9.
+        image_size: Side S of the frames that it takes, in pixels, a multiple of ``cell``. Default: 224.
+        colour: Append the cell's mean colour, from -1 to 1: orientations do not tell red from green. Default: False.
+    """
+
+    FAINT = 0.02
+    """Length of a cell's histograms, for pixels from 0 to 1, below which they count as noise."""
+
+    def __init__(self, cell: int = 8, bins: int = 9, image_size: int = 224, colour: bool = False) -> None:
+        super().__init__()
+        if image_size % cell or image_size < cell:
+            raise ValueError(f"HOGTeacher: image_size={image_size} must be a multiple of cell={cell}.")
+        self.cell, self.bins, self.image_size, self.colour = cell, bins, image_size, colour
+        self.channels = 3 * bins + 3 * colour
+        self.identity = f"hog-cell{cell}-bins{bins}-size{image_size}-colour{int(colour)}"
+
+    @torch.no_grad()
+    def forward(self, frames_VTCHW: Tensor) -> Tensor:
+        """(V, T, h, w, 3 * bins [+ 3]) float32.
+
+        Raises:
+            ValueError: If frames are not S x S.
+        """
+        if frames_VTCHW.shape[-2:] != (self.image_size, self.image_size):
+            raise ValueError(
+                f"HOGTeacher: frames are {tuple(frames_VTCHW.shape[-2:])}, image_size={self.image_size} was promised."
+            )
+        frames = frames_VTCHW.flatten(0, 1).float()
+        hist = self._histograms(frames)
+        features = hist * (hist.square().sum(1, keepdim=True) + self.FAINT**2).rsqrt()
+        if self.colour:
+            features = torch.cat((features, 2 * F.avg_pool2d(frames, self.cell) - 1), 1)
+        return features.movedim(1, -1).unflatten(0, frames_VTCHW.shape[:2])
+
+    def _histograms(self, frames: Tensor) -> Tensor:
+        """(V * T, 3 * bins, h, w) mean magnitude in each bin."""
+        padded = F.pad(frames, (1, 1, 1, 1), mode="replicate")
+        dx = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2
+        dy = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2
+        magnitude = torch.hypot(dx, dy)
+        place = torch.atan2(dy, dx) * (self.bins / math.pi) + self.bins  # from 0 to 2 * bins: two half turns
+        low = place.floor()
+        share = place - low
+        n, c, side, _ = frames.shape
+        cells = side // self.cell
+        at = torch.arange(side, device=frames.device) // self.cell
+        base = torch.arange(n * c, device=frames.device).view(n, c, 1, 1) * self.bins
+        where = (at[:, None] * cells + at).view(1, 1, side, side)
+        hist = magnitude.new_zeros(n * c * self.bins * cells * cells)
+        for bin_, weight in ((low, 1 - share), (low + 1, share)):
+            index = (base + bin_.long() % self.bins) * (cells * cells) + where
+            hist.index_add_(0, index.flatten(), (magnitude * weight).flatten())
+        return hist.view(n, c * self.bins, cells, cells) / self.cell**2
