@@ -1,6 +1,9 @@
 """Teachers: frozen models of single frames whose features guide the student."""
 
 from .base import Teacher
+from .feature_cache import FeatureCache, feature_key
+from .frames import resize_frames
+from .hf_vision_teacher import HFVisionTeacher
 from .hog_teacher import HOGTeacher
 
-__all__ = ["HOGTeacher", "Teacher"]
+__all__ = ["FeatureCache", "HFVisionTeacher", "HOGTeacher", "Teacher", "feature_key", "resize_frames"]

@@ -12,6 +12,7 @@ from torch import Tensor
 from elva.registry import TEACHERS
 
 from .base import Teacher
+from .frames import resize_frames
 
 
 @TEACHERS.register_module()
@@ -41,16 +42,8 @@ class HOGTeacher(Teacher):
 
     @torch.no_grad()
     def forward(self, frames_VTCHW: Tensor) -> Tensor:
-        """(V, T, h, w, 3 * bins [+ 3]) float32.
-
-        Raises:
-            ValueError: If frames are not S x S.
-        """
-        if frames_VTCHW.shape[-2:] != (self.image_size, self.image_size):
-            raise ValueError(
-                f"HOGTeacher: frames are {tuple(frames_VTCHW.shape[-2:])}, image_size={self.image_size} was promised."
-            )
-        frames = frames_VTCHW.flatten(0, 1).float()
+        """(V, T, h, w, 3 * bins [+ 3]) float32; frames of another size are resized to S."""
+        frames = resize_frames(frames_VTCHW.flatten(0, 1).float(), self.image_size)
         hist = torch.cat([self._histograms(part) for part in frames.split(8)])  # 8: what a CPU's cache holds
         features = hist * (hist.square().sum(1, keepdim=True) + self.FAINT**2).rsqrt()
         if self.colour:
