@@ -1,4 +1,4 @@
-# Every target makes .venv by itself, once, and again when the requirements change. Needed: Python 3.10 or newer, make.
+# Every target makes .venv by itself, once, and again when the requirements change. Needed: Python 3.11 or newer, make.
 
 PYTHON ?= python3.11 python3 python# candidates, in order; the first that runs and is new enough makes .venv
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu# where the CPU build of torch is published
@@ -49,17 +49,17 @@ clean:  ## remove .venv, caches and build outputs; work_dirs and data stay
 # libGL and X libraries; where these are missing, the same release without windows is laid over it.
 $(STAMP): setup.py $(wildcard requirements/*.txt) | $(BIN)/python
 	@echo "Installing torch for the CPU ..."
-	@$(PIP) install --quiet --no-deps --extra-index-url $(TORCH_INDEX) --constraint $(CPU) torch
+	@$(PIP) install -qq --no-deps --extra-index-url $(TORCH_INDEX) --constraint $(CPU) torch
 	@echo "Installing elva and what it needs ..."
-	@$(PIP) install --quiet --constraint $(CPU) --editable '.[dev]'
+	@$(PIP) install -qq --constraint $(CPU) --editable '.[dev]'
 	@$(BIN)/python -c 'import cv2' 2>/dev/null || { echo "Installing OpenCV without windows ..."; \
-	    $(PIP) install --quiet --no-deps --force-reinstall --constraint $(CPU) opencv-python-headless; }
+	    $(PIP) install -qq --no-deps --force-reinstall --constraint $(CPU) opencv-python-headless; }
 	@$(BIN)/python -c 'import elva, torch; print(f"Installed elva {elva.__version__} with torch {torch.__version__}.")'
 	@touch $@
 
 $(BIN)/python:
 	@for candidate in $(PYTHON); do \
-	    if $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then \
+	    if $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
 	        echo "Making $(VENV) with $$($$candidate --version) ..."; \
 	        $$candidate -m venv $(VENV) && exit 0; \
 	        rm -rf $(VENV); \
@@ -67,5 +67,5 @@ $(BIN)/python:
 	        exit 1; \
 	    fi; \
 	done; \
-	echo "error: no Python 3.10 or newer among: $(PYTHON). Install one, or name it: make PYTHON=/path/to/python3" >&2; \
+	echo "error: no Python 3.11 or newer among: $(PYTHON). Install one, or name it: make PYTHON=/path/to/python3" >&2; \
 	exit 1

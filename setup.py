@@ -42,7 +42,7 @@ setup(
     ],
     packages=find_packages(include=["elva", "elva.*"]),
     package_data={"elva": ["py.typed"]},
-    python_requires=">=3.10",
+    python_requires=">=3.11",
     install_requires=requirements("runtime"),
     extras_require={name: requirements(name) for name in ("xformers", "dev", "docs")},
 )

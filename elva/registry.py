@@ -50,14 +50,18 @@ class Registry(_Registry):
         return self._find(key) is not None
 
     def _find(self, key: str) -> Any:
+        self.import_from_location()  # outside the try: an error in a component's module is not an unknown name
+        if self.parent is not None:
+            self.parent.import_from_location()  # mmengine looks in the parent, but does not fill it
         try:
             return super().get(key)
         except RuntimeError:  # mmengine's answer to a name that it cannot resolve as a module path either
             return None
 
     def _unknown(self, key: str) -> str:
-        near = difflib.get_close_matches(key, self.names(), n=3, cutoff=0.4)
-        hint = "; ".join(f"{name} ({_where(self.module_dict[name])})" for name in near)
+        known = self.module_dict if self.parent is None else {**self.parent.module_dict, **self.module_dict}
+        near = difflib.get_close_matches(key, known, n=3, cutoff=0.4)
+        hint = "; ".join(f"{name} ({_where(known[name])})" for name in near)
         elsewhere = [r.name for r in all_registries() if r is not self and key in r.names()]
         lines = [f"'{key}' is not in the registry '{self.scope}::{self.name}'."]
         if hint:
