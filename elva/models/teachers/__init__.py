@@ -2,8 +2,8 @@
 
 from .base import Teacher
 from .feature_cache import FeatureCache, feature_key
-from .frames import resize_frames
+from .frames import resize_frames, teacher_frames
 from .hf_vision_teacher import HFVisionTeacher
 from .hog_teacher import HOGTeacher
 
-__all__ = ["FeatureCache", "HFVisionTeacher", "HOGTeacher", "Teacher", "feature_key", "resize_frames"]
+__all__ = ["FeatureCache", "HFVisionTeacher", "HOGTeacher", "Teacher", "feature_key", "resize_frames", "teacher_frames"]

@@ -100,9 +100,21 @@ def grid_of(size: Size, patch_size: int) -> Size:
     return height // patch_size, width // patch_size
 
 
+def split_units(sizes: tuple[Size, ...], tubelet: int) -> list[tuple[int, ...]]:
+    """Cut runs of successive frames of equal size into units of ``tubelet`` frames; the last of a run may be shorter.
+
+    Unit ``i`` of the answer holds the frames whose tokens have ``frame == i``.
+    """
+    units = []
+    for _, run in groupby(range(len(sizes)), key=sizes.__getitem__):
+        frames = tuple(run)
+        units += [frames[i : i + tubelet] for i in range(0, len(frames), tubelet)]
+    return units
+
+
 @lru_cache(maxsize=1024)
 def units_of(sizes: tuple[Size, ...], spec: LayoutSpec) -> tuple[Unit, ...]:
-    """Cut runs of successive frames of equal size into units of ``spec.tubelet`` frames, the last one perhaps shorter.
+    """The temporal units of a clip, see :func:`split_units`.
 
     Args:
         sizes: (height, width) in pixels of each frame, in time order.
@@ -114,10 +126,9 @@ def units_of(sizes: tuple[Size, ...], spec: LayoutSpec) -> tuple[Unit, ...]:
     if not sizes:
         raise ValueError("FramePlan has no sizes: run a resolution scheduler ('resolution' of LoadVideo) on it first.")
     units = []
-    for size, run in groupby(range(len(sizes)), key=sizes.__getitem__):
-        frames = tuple(run)
-        grid = grid_of(size, spec.patch_size)
-        units += [Unit(size, grid, frames[i : i + spec.tubelet]) for i in range(0, len(frames), spec.tubelet)]
+    for frames in split_units(sizes, spec.tubelet):
+        size = sizes[frames[0]]
+        units.append(Unit(size, grid_of(size, spec.patch_size), frames))
     return tuple(units)
 
 
