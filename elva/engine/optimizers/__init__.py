@@ -1,0 +1,5 @@
+"""Optimizer wrappers."""
+
+from .mixed_precision import MixedPrecisionOptimWrapper
+
+__all__ = ["MixedPrecisionOptimWrapper"]

@@ -1,0 +1,1 @@
+"""What every part uses and none owns: safe checkpoints, config checks, progress bars."""
