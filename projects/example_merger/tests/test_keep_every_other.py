@@ -1,9 +1,14 @@
+from pathlib import Path
+
 import torch
+from mmengine import Config
 
 from elva.registry import MERGERS
 from elva.structures import Kind, SequenceState, SourceMap
 from projects.example_merger.keep_every_other import KeepEveryOther
 
+CONFIG = Path(__file__).parents[1] / "configs" / "elva_tiny_keep_every_other.py"
+BASE = Path(__file__).parents[3] / "configs" / "elva_tiny_stage3.py"
 KINDS = [Kind.TEXT, Kind.FRAME, *[Kind.PATCH] * 4, Kind.FRAME, *[Kind.PATCH] * 4, Kind.TEXT]
 
 
@@ -29,6 +34,14 @@ def state_of(kinds: list[Kind]) -> SequenceState:
 
 def test_is_found_by_its_name():
     assert isinstance(MERGERS.build(dict(type="KeepEveryOther")), KeepEveryOther)
+
+
+def test_config_exchanges_the_merger_and_nothing_else_of_the_model():
+    mine, base = Config.fromfile(CONFIG), Config.fromfile(BASE)
+    assert mine.model.pop("merger") == dict(type="KeepEveryOther")
+    assert base.model.pop("merger")["type"] != "KeepEveryOther"
+    assert mine.model == base.model
+    assert mine.work_dir != base.work_dir
 
 
 def test_acts_once_before_the_attention_of_the_middle_layer():
