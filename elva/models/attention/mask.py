@@ -39,6 +39,14 @@ class AttnMask:
             visible &= distance < self.window
         return visible[:, None]
 
+    @property
+    def triangle(self) -> Tensor:
+        """(1, 1, Q, K) bool: the mask that the causal flag stands for."""
+        assert self.causal
+        return torch.ones(
+            self.q_rank.shape[1], self.k_rank.shape[1], dtype=torch.bool, device=self.q_rank.device
+        ).tril()[None, None]
+
     def rows(self, index_BR: Tensor) -> Tensor:
         """(B, 1, R, K) bool: the mask of the queries ``index_BR`` alone."""
         some = AttnMask(self.q_rank.gather(1, index_BR), self.k_rank, self.k_valid, window=self.window)

@@ -12,9 +12,7 @@ from .mask import AttnMask
 
 
 @ATTENTIONS.register_module()
-def sdpa(
-    q_BHQD: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, mask: AttnMask, scale: float, dropout: float = 0.0
-) -> Tensor:
+def sdpa(q_BHQD: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, mask: AttnMask, scale: float, dropout: float = 0.0) -> Tensor:
     """Scaled dot-product attention with grouped heads; PyTorch picks the kernel.
 
     Args:
