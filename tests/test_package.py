@@ -171,3 +171,12 @@ def test_nothing_loads_code_from_data():
         if isinstance(node, ast.keyword) and (node.arg, getattr(node.value, "value", None)) in unsafe
     ]
     assert offenders == []
+
+
+def test_links_between_documents_lead_somewhere():
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "projects").rglob("*.md")]
+    links = [
+        (path, link) for path in documents for link in re.findall(r"\]\(([^)#]+)", path.read_text(encoding="utf-8"))
+    ]
+    dead = [f"{where(path)}: {link}" for path, link in links if "://" not in link and not (path.parent / link).exists()]
+    assert dead == []
