@@ -33,7 +33,7 @@ def load_annotations(path: str | Path) -> list[dict[str, Any]]:
 
 def _parse_lines(path: Path, text: str) -> list[Any]:
     samples = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):
         if line.strip():
             try:
                 samples.append(json.loads(line))

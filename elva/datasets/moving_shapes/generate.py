@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import Pool
 from pathlib import Path
 from typing import Any
 
@@ -102,10 +103,13 @@ def _run(
     workers: int,
     progress: Callable[[int, int], None] | None,
 ) -> list[dict[str, Any]]:
-    """Map ``function`` over ``jobs``, in order."""
+    """Map ``function`` over ``jobs``, in order; one worker needs no other process."""
     records = []
-    with ProcessPoolExecutor(max(workers, 1)) as pool:
-        for record in pool.map(function, jobs, chunksize=16):
+    with ExitStack() as stack:
+        mapped = map(function, jobs)
+        if workers > 1:
+            mapped = stack.enter_context(Pool(workers)).imap(function, jobs, chunksize=16)
+        for record in mapped:
             records.append(record)
             if progress:
                 progress(len(records), len(jobs))

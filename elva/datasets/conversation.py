@@ -1,0 +1,105 @@
+"""Turns one LLaVA-style annotation into the raw item that a pipeline starts from."""
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+VIDEO_TAG = "<video>"
+IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+VIDEO_SUFFIXES = frozenset({".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".ts", ".webm", ".wmv"})
+ROLES = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "system": "system"}
+
+_TAG = re.compile(r"<(image|video)>")
+
+
+def parse_sample(sample: Mapping[str, Any], data_root: str = "", answered: bool = True) -> dict[str, Any]:
+    """Return the raw item of an annotation; images become one-frame videos.
+
+    LLaVA's own data names a ``video`` but writes ``<image>``, others write ``<video>``: where one kind of file is
+    named, both tags mean it. Where both kinds are named, each tag means its own.
+
+    Args:
+        sample: Keys ``id``, ``image`` and/or ``video`` (a path or a list of paths; neither for text alone), and
+            ``conversations`` of ``{from: human | gpt, value}`` or ``{role: user | assistant, content}``.
+        data_root: What relative paths are relative to.
+        answered: Whether the last turn must be a reply that is not empty.
+
+    Returns:
+        ``id`` (str), ``videos`` (paths, in the order of their tags), ``conversations`` (``role``, ``content`` with
+        ``<video>`` tags) and ``meta`` (every other key).
+
+    Raises:
+        ValueError: If something of this is not so; the message says what was expected.
+    """
+    for key in ("id", "conversations"):
+        if key not in sample:
+            raise ValueError(f"the annotation has no '{key}' (it has: {', '.join(map(str, sample))})")
+    turns = _turns(sample["conversations"], answered)
+    images = _paths(sample, "image", VIDEO_SUFFIXES, "video")
+    videos = _paths(sample, "video", IMAGE_SUFFIXES, "image")
+    tags = [tag for turn in turns if turn["role"] == "user" for tag in _TAG.findall(turn["content"])]
+    for turn in turns:
+        if turn["role"] == "user":
+            turn["content"] = _TAG.sub(VIDEO_TAG, turn["content"])
+    return {
+        "id": str(sample["id"]),
+        "videos": [os.path.join(data_root, path) for path in _in_order(tags, images, videos)],
+        "conversations": turns,
+        "meta": {k: v for k, v in sample.items() if k not in ("id", "image", "video", "conversations")},
+    }
+
+
+def _turns(conversations: Any, answered: bool) -> list[dict[str, str]]:
+    """Turns with normalised keys and roles; a conversation asks first, and takes turns."""
+    if not isinstance(conversations, list) or not conversations:
+        raise ValueError("the conversation is empty: expected at least a question and an answer")
+    turns = [_turn(number, turn) for number, turn in enumerate(conversations)]
+    talk = [turn["role"] for turn in turns if turn["role"] != "system"]
+    expected = [("user", "assistant")[i % 2] for i in range(len(talk))]
+    if talk != expected or not talk or any(turn["role"] == "system" for turn in turns[1:]):
+        raise ValueError(f"turns must be user, assistant, user, ... (one system turn may stand first), got {talk}")
+    if answered and (talk[-1] != "assistant" or not turns[-1]["content"]):
+        raise ValueError("the last turn must be an answer that is not empty")
+    return turns
+
+
+def _turn(number: int, turn: Any) -> dict[str, str]:
+    if not isinstance(turn, Mapping):
+        raise ValueError(f"turn {number} is a {type(turn).__name__}, expected an object with 'from' and 'value'")
+    role, content = turn.get("from", turn.get("role")), turn.get("value", turn.get("content"))
+    if role not in ROLES:
+        raise ValueError(f"turn {number} is from {role!r}, expected one of {', '.join(ROLES)}")
+    if not isinstance(content, str):
+        raise ValueError(f"turn {number} has no text under 'value' or 'content'")
+    return {"role": ROLES[role], "content": content.strip()}
+
+
+def _paths(sample: Mapping[str, Any], key: str, wrong: frozenset[str], other: str) -> list[str]:
+    """Paths under ``key``, none of which may have a suffix in ``wrong``."""
+    value = sample.get(key) or []
+    paths = [value] if isinstance(value, str) else value
+    for path in paths:
+        if not isinstance(path, str):
+            raise ValueError(f"'{key}' must be a path or a list of paths, got {path!r}")
+        if os.path.splitext(path)[1].lower() in wrong:
+            raise ValueError(f"'{key}' names the {other} file '{path}': put it under '{other}'")
+    return list(paths)
+
+
+def _in_order(tags: list[str], images: list[str], videos: list[str]) -> list[str]:
+    """The files in the order of their tags."""
+    if images and videos:
+        named = {"image": iter(images), "video": iter(videos)}
+        counts = (tags.count("image"), tags.count("video"))
+        if counts != (len(images), len(videos)):
+            raise ValueError(
+                f"the questions have {counts[0]} <image> and {counts[1]} <video> tags, "
+                f"but {len(images)} images and {len(videos)} videos are named"
+            )
+        return [next(named[tag]) for tag in tags]
+    files = images or videos
+    if len(tags) != len(files):
+        kind = "image" if images else "video"
+        raise ValueError(f"the questions have {len(tags)} <image>/<video> tags, but {len(files)} {kind}s are named")
+    return files

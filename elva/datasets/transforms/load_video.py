@@ -1,0 +1,67 @@
+"""Reads the frames of a sample's videos. Legend: T frames, H and W their size."""
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from mmcv.transforms import BaseTransform
+
+from elva.registry import FRAME_SAMPLERS, RESOLUTION_SCHEDULERS, TRANSFORMS, VIDEO_READERS
+from elva.structures import Clip, FramePlan, VideoMeta
+
+from ..sampling.resize import resize_frames
+from .blank_frames import GREY
+
+_UNREAD = VideoMeta(path="", duration=0.0, fps=0.0, height=224, width=224, codec="image")
+"""Stands in for the metadata of a video that cannot be read."""
+
+
+@TRANSFORMS.register_module()
+class LoadVideo(BaseTransform):
+    """Adds ``clips``: of each of ``videos`` the frames that the sampler chose, in the sizes that the scheduler chose.
+
+    For a sample that failed before (key ``error``), every clip is one blank frame.
+
+    Args:
+        reader: Config of a video reader; it reads images as well, as one-frame videos.
+        sampler: Config of a frame sampler.
+        resolution: Config of a resolution scheduler.
+    """
+
+    def __init__(self, reader: dict[str, Any], sampler: dict[str, Any], resolution: dict[str, Any]) -> None:
+        self.reader = VIDEO_READERS.build(reader)
+        self.sampler = FRAME_SAMPLERS.build(sampler)
+        self.resolution = RESOLUTION_SCHEDULERS.build(resolution)
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Return ``results`` with ``clips``.
+
+        Raises:
+            VideoReadError: If a video cannot be read.
+        """
+        if "error" in results:
+            clips = [self._blank(path) for path in results["videos"]]
+        else:
+            query = next((t["content"] for t in reversed(results["conversations"]) if t["role"] == "user"), None)
+            clips = [self.load(path, query) for path in results["videos"]]
+        return results | {"clips": clips}
+
+    def load(self, path: str, query: str | None = None) -> Clip:
+        """Return the clip of one video; its plan has the true times of the frames.
+
+        Args:
+            path: A video, an image, or whatever the reader takes.
+            query: The question, for samplers that choose by it.
+        """
+        meta = self.reader.probe(path)
+        plan = self.resolution.assign(self.sampler.plan(meta, query), meta)
+        frames_THWC, seconds_T = self.reader.read(path, plan.seconds)
+        plan = replace(plan, seconds=tuple(float(second) for second in seconds_T))
+        groups = plan.groups()
+        if len(groups) == 1:  # the usual case: no frame has to be picked out
+            return Clip(plan, (resize_frames(frames_THWC, plan.sizes[0]),), path)
+        return Clip(plan, tuple(resize_frames(frames_THWC[index], size) for size, index in groups.items()), path)
+
+    def _blank(self, path: str) -> Clip:
+        plan = self.resolution.assign(FramePlan((0.0,)), _UNREAD)
+        return Clip(plan, (torch.full((1, 3, *plan.sizes[0]), GREY, dtype=torch.uint8),), path)
