@@ -107,7 +107,7 @@ def resample(features: Tensor, grid: tuple[int, int]) -> Tensor:
 
 def _frames_with(chosen_VN: Tensor, frame_VN: Tensor, frames_VT: Tensor) -> Tensor:
     """(V, T) bool: the teacher's frames that a chosen token comes from."""
-    last = frame_VN.shape[1]  # a frame has at least one token, so its index is below
+    last = frames_VT.shape[1]  # there are no more units than frames, so an index is below
     at_VN = torch.where(chosen_VN & (frame_VN >= 0), frame_VN, last)
     has = torch.zeros(len(at_VN), last + 1, dtype=torch.bool, device=at_VN.device)
     has = has.scatter_(1, at_VN, True)

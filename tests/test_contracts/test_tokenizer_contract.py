@@ -1,0 +1,226 @@
+"""What every registered video tokenizer keeps, whatever it computes (design rule: a component inherits these tests)."""
+
+import inspect
+
+import pytest
+import torch
+
+from elva.registry import TOKENIZERS
+from elva.structures import Clip, FramePlan, Kind, VideoTokens
+
+CHANNELS, PATCH = 16, 8
+BIG, SMALL, WIDE = (16, 24), (8, 8), (8, 32)
+PLANS = {
+    "image": (BIG,),
+    "video": (BIG,) * 4,
+    "odd length": (BIG,) * 5,
+    "hybrid": (BIG, SMALL, SMALL, SMALL, BIG, SMALL),
+    "wide": (WIDE,) * 2,
+}
+LONG_FIELDS = ("frame", "slot", "kind")
+
+pytestmark = pytest.mark.parametrize("name", TOKENIZERS.names())
+
+
+def build(name, **options):
+    torch.manual_seed(0)
+    if "embed_channels" in inspect.signature(TOKENIZERS.get(name)).parameters:
+        options["embed_channels"] = 32
+    return TOKENIZERS.build({"type": name, "out_channels": CHANNELS, "patch_size": PATCH, **options})
+
+
+def clip_of(sizes, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    plan = FramePlan(tuple(0.5 * t for t in range(len(sizes))), tuple(sizes))
+    return Clip(plan, tuple(torch.randn(len(f), 3, *size, generator=generator) for size, f in plan.groups().items()))
+
+
+def some_clips():
+    return [clip_of(sizes, seed) for seed, sizes in enumerate(PLANS.values())]
+
+
+def rows_of(tokens: VideoTokens, video: int) -> dict[str, torch.Tensor]:
+    valid = tokens.valid[video]
+    names = ("x", "pos", "seconds", "size", "frame", "slot", "grid", "kind")
+    return {name: getattr(tokens, name)[video][valid] for name in names}
+
+
+@pytest.mark.parametrize("tubelet", [1, 2, 3])
+@pytest.mark.parametrize("plan", PLANS)
+def test_count_is_what_forward_makes(name, plan, tubelet):
+    tokenizer, clip = build(name, tubelet=tubelet), clip_of(PLANS[plan])
+    assert tokenizer.count(clip.plan) == int(tokenizer([clip]).valid.sum())
+
+
+def test_fields_have_the_promised_shapes_and_types(name):
+    tokens = build(name)(some_clips())
+    batch, length = len(PLANS), tokens.x.shape[1]
+    assert tokens.x.shape == (batch, length, CHANNELS)
+    assert tokens.pos.shape == (batch, length, 3)
+    assert tokens.pos.dtype == tokens.seconds.dtype == tokens.size.dtype == torch.float32
+    assert tokens.grid.shape == (batch, length, 2)
+    assert all(getattr(tokens, field).dtype == torch.long for field in (*LONG_FIELDS, "grid"))
+    assert all(getattr(tokens, field).shape == (batch, length) for field in (*LONG_FIELDS, "seconds", "size", "valid"))
+    assert tokens.valid.dtype == torch.bool
+    assert torch.equal(tokens.src.dst >= 0, tokens.valid)
+
+
+def test_padding_stands_at_the_end_and_says_so(name):
+    tokens = build(name)(some_clips())
+    lengths = tokens.valid.sum(1)
+    assert torch.equal(tokens.valid, torch.arange(tokens.valid.shape[1]) < lengths[:, None])
+    pad = ~tokens.valid
+    assert pad.any()
+    assert (tokens.kind[pad] == Kind.PAD).all()
+    assert (tokens.x[pad] == 0).all()
+    assert (tokens.size[pad] == 0).all()
+    assert (tokens.slot[pad] == -1).all()
+    assert (tokens.frame[pad] == -1).all()
+
+
+@pytest.mark.parametrize("tubelet", [1, 2, 3])
+def test_a_batch_equals_each_clip_alone(name, tubelet):
+    tokenizer, clips = build(name, tubelet=tubelet), some_clips()
+    batch = tokenizer(clips)
+    for video, clip in enumerate(clips):
+        together, alone = rows_of(batch, video), rows_of(tokenizer([clip]), 0)
+        for field, value in alone.items():
+            torch.testing.assert_close(together[field], value, atol=1e-5, rtol=0, msg=f"{field} of clip {video}")
+
+
+def test_permuting_clips_permutes_rows(name):
+    tokenizer, clips = build(name), some_clips()
+    forward, backward = tokenizer(clips), tokenizer(clips[::-1])
+    for field in ("x", "pos", "seconds", *LONG_FIELDS, "valid"):
+        torch.testing.assert_close(getattr(forward, field).flip(0), getattr(backward, field), atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("tubelet", [1, 2, 3])
+@pytest.mark.parametrize("plan", ["video", "hybrid", "odd length"])
+def test_a_pixel_changes_only_the_tokens_of_its_unit(name, plan, tubelet):
+    tokenizer, clip = build(name, tubelet=tubelet), clip_of(PLANS[plan])
+    last_of_first_group = clip.pixels[0].clone()
+    last_of_first_group[-1, 0, 3, 3] += 1
+    other = Clip(clip.plan, (last_of_first_group, *clip.pixels[1:]))
+    before, after = tokenizer([clip]), tokenizer([other])
+    changed = (before.x != after.x).any(-1)[0]
+    frames = before.frame[0][changed].unique()
+    assert len(frames) == 1
+    t = clip.plan.groups()[clip.plan.sizes[0]][-1]  # the frame that changed
+    starts = before.pos[0][changed][:, 0].unique() - (tokenizer.tubelet - 1) / 2
+    assert starts.item() <= t < starts.item() + tokenizer.tubelet
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_time_never_runs_backwards(name, plan):
+    rows = rows_of(build(name)([clip_of(PLANS[plan])]), 0)
+    for values in (rows["frame"], rows["pos"][:, 0], rows["seconds"]):
+        assert (values.diff() >= 0).all()
+    assert rows["frame"].unique().tolist() == list(range(int(rows["frame"].max()) + 1))
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_a_slot_is_one_place_of_one_grid(name, plan):
+    rows = rows_of(build(name)([clip_of(PLANS[plan])]), 0)
+    chosen = rows["slot"] >= 0
+    described = torch.cat((rows["grid"], rows["kind"][:, None], rows["pos"][:, 1:]), 1)[chosen]
+    slots = rows["slot"][chosen]
+    assert len(slots) > 0
+    both = torch.cat((described, slots[:, None]), 1)
+    assert len(both.unique(dim=0)) == len(slots.unique()) == len(described.unique(dim=0))
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_a_slot_comes_once_in_a_unit(name, plan):
+    rows = rows_of(build(name)([clip_of(PLANS[plan])]), 0)
+    pairs = torch.stack((rows["frame"], rows["slot"]), 1)[rows["slot"] >= 0]
+    assert len(pairs.unique(dim=0)) == len(pairs)
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_patches_cover_every_unit(name, plan):
+    tokenizer, sizes = build(name), PLANS[plan]
+    rows = rows_of(tokenizer([clip_of(sizes)]), 0)
+    patch = rows["kind"] == Kind.PATCH
+    for frame in rows["frame"].unique():
+        own = patch & (rows["frame"] == frame)
+        h, w = rows["grid"][own][0].tolist()
+        assert rows["size"][own].sum() == h * w
+    grids = {tuple(grid) for grid in rows["grid"].tolist()}
+    assert grids == {(height // PATCH, width // PATCH) for height, width in sizes}
+
+
+def test_kinds_are_known_and_frame_tokens_never_merge(name):
+    rows = rows_of(build(name)([clip_of(PLANS["hybrid"])]), 0)
+    assert set(rows["kind"].tolist()) <= {Kind.FRAME, Kind.PATCH, Kind.LINE}
+    assert (rows["slot"][rows["kind"] == Kind.FRAME] == -1).all()
+
+
+def test_positions_lie_in_the_finest_grid(name):
+    rows = rows_of(build(name)([clip_of(PLANS["hybrid"])]), 0)
+    patch = rows["kind"] == Kind.PATCH
+    coarse = patch & (rows["grid"] == torch.tensor([1, 1])).all(-1)
+    fine = patch & ~coarse
+    assert rows["pos"][fine][:, 1].unique().tolist() == [0, 1]
+    assert rows["pos"][fine][:, 2].unique().tolist() == [0, 1, 2]
+    assert rows["pos"][coarse][:, 1:].unique(dim=0).tolist() == [[0.5, 1.0]]  # the centre of a 2 x 3 grid
+
+
+def test_a_side_that_is_no_multiple_of_the_patch_is_named(name):
+    clip = clip_of([(16, 20)])
+    with pytest.raises(ValueError, match="16x20.*patches of 8.*resolution"):
+        build(name)([clip])
+    with pytest.raises(ValueError, match="16x20"):
+        build(name).count(clip.plan)
+
+
+def test_pixels_that_were_not_normalised_are_refused(name):
+    clip = clip_of([BIG]).map(lambda pixels: pixels.to(torch.uint8))
+    with pytest.raises(ValueError, match=r"torch\.uint8.*data_preprocessor"):
+        build(name)([clip])
+
+
+def test_an_empty_batch_is_refused(name):
+    with pytest.raises(ValueError, match="at least one clip"):
+        build(name)([])
+
+
+def test_a_plan_without_sizes_is_refused(name):
+    with pytest.raises(ValueError, match="no sizes"):
+        build(name).count(FramePlan((0.0, 1.0)))
+
+
+def test_works_on_meta(name):
+    with torch.device("meta"):
+        tokenizer = build(name)
+        clips = [clip.map(lambda pixels: pixels.to("meta")) for clip in some_clips()]
+        tokens = tokenizer(clips)
+    assert tokens.x.is_meta
+    assert tokens.x.shape[1] == max(tokenizer.count(clip.plan) for clip in clips)
+    assert not build(name)(some_clips()).valid.is_meta, "the meta device leaked into the cache"
+
+
+def test_works_under_autocast(name):
+    tokenizer, clips = build(name), some_clips()
+    with torch.autocast("cpu", torch.bfloat16):
+        low = tokenizer(clips).x
+    high = tokenizer(clips).x
+    assert torch.isfinite(low).all()
+    assert (low.float() - high).abs().max() < 0.05 * high.abs().max()
+
+
+def test_trains_after_inference_mode(name):
+    tokenizer, clips = build(name), some_clips()
+    with torch.inference_mode():
+        tokenizer(clips)  # fills the caches
+    tokenizer(clips).x.square().sum().backward()
+    missing = [key for key, p in tokenizer.named_parameters() if p.grad is None or not p.grad.any()]
+    assert not missing
+
+
+def test_output_has_the_scale_asked_for(name):
+    tokenizer = build(name)
+    noise = Clip(FramePlan((0.0,) * 4, ((32, 32),) * 4), (torch.randn(4, 3, 32, 32),))
+    for rms in (0.02, 0.7):
+        tokenizer.match_scale(rms)
+        assert tokenizer([noise]).x.square().mean().sqrt().item() == pytest.approx(rms, rel=0.1)

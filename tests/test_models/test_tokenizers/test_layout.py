@@ -1,0 +1,56 @@
+import pytest
+import torch
+
+from elva.models.tokenizers.layout import LayoutSpec, count_tokens, grid_of, layout_of, patchify, split_units, units_of
+from elva.structures import Clip, FramePlan
+
+A, B = (16, 16), (8, 8)
+
+
+def clip_of(sizes, seconds=None):
+    plan = FramePlan(seconds or tuple(float(t) for t in range(len(sizes))), tuple(sizes))
+    return Clip(plan, tuple(torch.zeros(len(f), 3, *size) for size, f in plan.groups().items()))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "tubelet", "expected"),
+    [
+        ((A, A, A, A), 2, [(0, 1), (2, 3)]),
+        ((A, A, A), 2, [(0, 1), (2,)]),
+        ((A, B, A), 2, [(0,), (1,), (2,)]),  # a unit never spans a change of size
+        ((A, B, B, B, A, A), 2, [(0,), (1, 2), (3,), (4, 5)]),
+        ((A,), 4, [(0,)]),
+    ],
+)
+def test_units_are_cut_from_runs_of_one_size(sizes, tubelet, expected):
+    assert split_units(sizes, tubelet) == expected
+    assert [unit.frames for unit in units_of(sizes, LayoutSpec(8, tubelet))] == expected
+
+
+def test_grid_of_a_frame():
+    assert grid_of((16, 24), 8) == (2, 3)
+    with pytest.raises(ValueError, match="17x24 pixels.*patches of 8"):
+        grid_of((17, 24), 8)
+    with pytest.raises(ValueError, match="0x24"):
+        grid_of((0, 24), 8)
+
+
+def test_tokens_are_counted_without_delimiters_and_with():
+    plan = FramePlan((0.0, 1.0, 2.0), (A, A, B))
+    assert count_tokens(plan, LayoutSpec(8)) == 2 * (4 + 2 + 1) + (1 + 1 + 1)
+    assert count_tokens(plan, LayoutSpec(8, delimiters=False)) == 2 * 4 + 1
+
+
+def test_equal_sizes_are_looked_up_whatever_the_times():
+    spec, device = LayoutSpec(8, 2), torch.device("cpu")
+    one = layout_of([clip_of((A,) * 4)], spec, device)
+    other = layout_of([clip_of((A,) * 4, seconds=(0.0, 0.3, 0.7, 5.0))], spec, device)
+    assert one is other
+    assert one.rows_BN is None, "equal units already stand in their places"
+
+
+def test_patchify_puts_each_patch_in_its_cell():
+    pixels = torch.arange(2 * 3 * 4 * 6).view(1, 2, 3, 4, 6)
+    cells = patchify(pixels, 2)
+    assert cells.shape == (1, 2, 3, 2 * 3 * 4)
+    assert torch.equal(cells[0, 1, 2], pixels[0, :, :, 2:4, 4:6].flatten())

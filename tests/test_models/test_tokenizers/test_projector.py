@@ -1,0 +1,25 @@
+import pytest
+import torch
+
+from elva.models.tokenizers.projector import build_projector, random_pixels, rescale_projector
+
+
+@pytest.mark.parametrize("kind", ["linear", "mlp2x_gelu"])
+def test_rescaled_output_has_the_rms_asked_for(kind):
+    projector, x = build_projector(kind, 8, 12), torch.randn(50, 8)
+    rescale_projector(projector, lambda: projector(x), 0.3)
+    assert projector(x).shape == (50, 12)
+    assert projector(x).square().mean().sqrt().item() == pytest.approx(0.3, rel=1e-4)
+
+
+def test_nothing_is_measured_on_meta():
+    with torch.device("meta"):
+        projector = build_projector("linear", 8, 12)
+    rescale_projector(projector, lambda: pytest.fail("measured"), 0.3)
+
+
+def test_random_pixels_leave_the_global_generator_alone():
+    state = torch.get_rng_state()
+    assert torch.equal(random_pixels(2, 4), random_pixels(2, 4))
+    assert random_pixels(2, 4).shape == (8, 2, 3, 16, 16)
+    assert torch.equal(torch.get_rng_state(), state)
