@@ -1,5 +1,6 @@
 """A model and data small enough to train in milliseconds, and the config that joins them with the default runtime."""
 
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,9 @@ from torch.utils.data import Dataset
 from elva.registry import DATASETS, METRICS, MODELS
 
 ROOT = Path(__file__).parents[2]
+_numbers = count()
+
+Config.pretty_text = property(lambda cfg: f"cfg = {cfg.to_dict()!r}")  # yapf would take most of a toy run's time
 
 
 class ToyMerger(nn.Module):
@@ -99,6 +103,7 @@ def toy_config(work_dir: Path, max_iters: int = 12, **changes: Any) -> Config:
         dict(
             custom_imports=dict(imports=["tests.test_engine.toy"], allow_failed_imports=False),
             work_dir=str(work_dir),
+            experiment_name=f"toy{next(_numbers)}",  # runners of one name (and second) share their log history
             model=dict(type="ToyModel"),
             train_dataloader=loader("InfiniteSampler"),
             train_cfg=dict(type="ResumableIterLoop", max_iters=max_iters, val_interval=1000),
@@ -112,7 +117,7 @@ def toy_config(work_dir: Path, max_iters: int = 12, **changes: Any) -> Config:
             test_evaluator=dict(type="ToyMetric"),
         )
     )
-    cfg.merge_from_dict({"vis_backends": None, "visualizer": None} | dict(log_level="WARNING"))
+    cfg.visualizer, cfg.log_level = None, "WARNING"
     cfg.merge_from_dict({key.replace("__", "."): value for key, value in changes.items()})
     return cfg
 

@@ -20,7 +20,8 @@ class SkippedSamplesHook(Hook):
 
     def __init__(self, interval: int = 50) -> None:
         self.interval = interval
-        self._before, self._reported = 0, 0
+        self._before: int | None = None  # lines that earlier runs left in the file
+        self._reported = 0
 
     def before_train(self, runner: Any) -> None:
         """Give the training data their log; it runs before the workers start."""
@@ -52,11 +53,11 @@ class SkippedSamplesHook(Hook):
             from elva.datasets.skips import SkipLog  # the decoding libraries come with it
 
             path = self._path(runner)
-            self._before = _count_lines(path) - self._reported  # what an earlier run left in the file
+            self._before = _count_lines(path) if self._before is None else self._before
             dataset.skip_log = SkipLog(path)
 
     def _report(self, runner: Any) -> None:
-        skipped = _count_lines(self._path(runner)) - self._before
+        skipped = _count_lines(self._path(runner)) - (self._before or 0)
         if skipped > self._reported:
             runner.logger.warning(f"{skipped} bad samples so far; each is named in {self._path(runner)}.")
             self._reported = skipped
