@@ -105,9 +105,10 @@ class FrameContrast(Supervisor):
         """(K, A) bool: pairs of frames of one video that look alike to the teacher."""
         if self.false_negative_cos is None:
             return torch.zeros(len(b_AD[own]), len(b_AD), dtype=torch.bool, device=b_AD.device)
-        itself_AA = torch.eye(len(b_AD), dtype=torch.bool, device=b_AD.device)
+        rows_A = torch.arange(len(b_AD), device=b_AD.device)
+        other_KA = rows_A[own, None] != rows_A
         same_KA = video_A[own, None] == video_A
-        return same_KA & (b_AD[own] @ b_AD.T > self.false_negative_cos) & ~itself_AA[own]
+        return same_KA & other_KA & (b_AD[own] @ b_AD.T > self.false_negative_cos)
 
 
 def _teacher_frames(teacher_VThwC: Tensor, frames_VT: Tensor, frames: int) -> tuple[Tensor, Tensor]:
