@@ -1,4 +1,7 @@
-"""A teacher's features on disk: a frozen teacher says the same of the same frames every epoch."""
+"""A teacher's features on disk: a frozen teacher says the same of the same frames every epoch.
+
+Legend: V videos, T frames of the longest, S side in pixels, h w the teacher's map, D its width.
+"""
 
 import hashlib
 import json
@@ -11,8 +14,11 @@ from mmengine.logging import MMLogger
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
-from elva.structures import FramePlan
+from elva.structures import Clip, FramePlan
+
+from .base import Teacher
 
 
 class FeatureCache:
@@ -126,3 +132,22 @@ def feature_key(path: str, plan: FramePlan, identity: str) -> str:
     entries = sorted(file.iterdir()) if file.is_dir() else [file]
     stats = [(str(entry), entry.stat().st_size, entry.stat().st_mtime_ns) for entry in entries]
     return hashlib.sha256(json.dumps([stats, plan.seconds, plan.sizes, identity]).encode()).hexdigest()
+
+
+def cached_features(cache: FeatureCache, teacher: Teacher, clips: Sequence[Clip], frames_VTCHW: Tensor) -> Tensor:
+    """What ``teacher(frames_VTCHW)`` returns, (V, T, h, w, D), computed only for the clips that ``cache`` lacks.
+
+    Args:
+        cache: Where to look, and where to keep what was computed.
+        teacher: With an ``identity``, as those of this folder have.
+        clips: V clips with paths.
+        frames_VTCHW: (V, T, 3, S, S) their frames, from :func:`teacher_frames`. Features of padding are 0.
+    """
+
+    def compute(missing: list[int]) -> list[Tensor]:
+        features = teacher(frames_VTCHW[missing])
+        return [feature[: len(clips[v].plan)] for feature, v in zip(features, missing, strict=True)]
+
+    keys = [feature_key(clip.path, clip.plan, str(teacher.identity)) for clip in clips]
+    features = cache.get_or_compute(keys, compute)
+    return pad_sequence([feature.to(frames_VTCHW.device) for feature in features], batch_first=True)

@@ -4,8 +4,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from elva.models.teachers import FeatureCache, feature_key
-from elva.structures import FramePlan
+from elva.models.teachers import FeatureCache, HOGTeacher, cached_features, feature_key, teacher_frames
+from elva.structures import Clip, FramePlan
 
 PLAN = FramePlan((0.0, 1.0), ((8, 8), (8, 8)))
 KEYS = ["aa1", "ab2", "ba3"]
@@ -109,3 +109,20 @@ def test_key_of_a_folder_follows_its_frames(tmp_path):
     key = feature_key(str(tmp_path), PLAN, "hog")
     (tmp_path / "1.png").write_bytes(b"1")
     assert feature_key(str(tmp_path), PLAN, "hog") != key
+
+
+def test_cached_features_are_the_teachers_own(tmp_path, monkeypatch):
+    clips = []
+    for length in (3, 2):
+        video = tmp_path / f"{length}.mp4"
+        video.write_bytes(b"0" * length)
+        plan = FramePlan(tuple(float(t) for t in range(length)), ((16, 16),) * length)
+        clips.append(Clip(plan, (torch.rand(length, 3, 16, 16),), str(video)))
+    frames, unit = teacher_frames(clips, 16, lambda pixels: pixels, 1)
+    teacher, cache = HOGTeacher(image_size=16), FeatureCache(str(tmp_path / "cache"))
+    known = (unit >= 0)[..., None, None, None]
+    expected = teacher(frames).masked_fill(~known, 0)
+    cached_features(cache, teacher, clips[:1], frames[:1])  # one of the two is stored
+    torch.testing.assert_close(cached_features(cache, teacher, clips, frames), expected)
+    monkeypatch.setattr(teacher, "forward", lambda frames: pytest.fail("computed again"))
+    torch.testing.assert_close(cached_features(cache, teacher, clips, frames), expected)
