@@ -14,8 +14,8 @@ def collate_samples(batch: Sequence[dict[str, Any]]) -> dict[str, Any]:
         batch: dicts with ``inputs`` (``clips``, ``input_ids``, ``labels``) and ``data_samples``.
 
     Returns:
-        ``inputs`` with a list of clips, of ids (Lt,) and of labels (Lt,) a sample (``labels`` is None where a sample has
-        none), and ``data_samples``, a list.
+        ``inputs`` with one entry a sample: its list of clips, its ids (Lt,) and its labels (Lt,) (``labels`` is None
+        where a sample has none); and ``data_samples``, a list.
     """
     inputs: dict[str, Any] = {key: [sample["inputs"][key] for sample in batch] for key in batch[0]["inputs"]}
     if any(labels is None for labels in inputs["labels"]):

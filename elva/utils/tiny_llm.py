@@ -144,8 +144,8 @@ def _write_model(out: Path, vocab: int, settings: TinyLLMSettings) -> int:
         max_position_embeddings=32768,
         tie_word_embeddings=not settings.untied,
         bos_token_id=None,
-        eos_token_id=tokenizer.convert_tokens_to_ids(TURN_END),
-        pad_token_id=tokenizer.convert_tokens_to_ids(END_OF_TEXT),
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)

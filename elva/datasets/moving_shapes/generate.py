@@ -1,7 +1,7 @@
 """Writes the MovingShapes data set: H.264 clips, still images, and LLaVA-style annotations of each split."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -106,7 +106,7 @@ def _run(
     """Map ``function`` over ``jobs``, in order; one worker needs no other process."""
     records = []
     with ExitStack() as stack:
-        mapped = map(function, jobs)
+        mapped: Iterator[dict[str, Any]] = map(function, jobs)
         if workers > 1:
             mapped = stack.enter_context(Pool(workers)).imap(function, jobs, chunksize=16)
         for record in mapped:
@@ -158,7 +158,7 @@ def _make_clip(job: tuple[str, int, Labels, str], out: Path, settings: Settings)
     asked = annotate.questions(scene, labels)
     if skill:
         return {f"{split}_qa.json": base | annotate.qa_sample([q for q in asked if q.skill == skill])}
-    rng.shuffle(asked)  # type: ignore[arg-type]
+    asked = [asked[i] for i in rng.permutation(len(asked))]
     original = annotate.original_caption(scene, rng)
     samples = {
         "train_qa.json": base | annotate.qa_sample(asked),

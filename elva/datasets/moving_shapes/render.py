@@ -21,7 +21,7 @@ def render(scene: Scene) -> np.ndarray:
     for shape in scene.shapes:
         _draw(frames, shape)
     amount = rng.uniform(2.0, 7.0)
-    noise = rng.integers(-128, 128, frames.shape[:3] + (1,), dtype=np.int8)
+    noise = rng.integers(-128, 128, (*frames.shape[:3], 1), dtype=np.int8)
     frames += noise * np.float32(amount / 74)  # 74: the standard deviation of the integers
     return np.clip(frames, 0, 255).astype(np.uint8)
 

@@ -107,6 +107,7 @@ def draw_scene(labels: Labels, size: int, frames: int, rng: np.random.Generator)
     """Return a random scene that shows ``labels``; positions, sizes, speeds and the other shapes are random."""
     colours = [c for c in COLOURS if c != labels.colour]
     rng.shuffle(colours)
+    movers: tuple[Shape, ...]
     if labels.ordered:
         kind = str(rng.choice([k for k in KINDS if k != labels.kind]))
         movers = _entering_pair(labels, (colours.pop(), kind), size, frames, rng)

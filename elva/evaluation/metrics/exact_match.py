@@ -55,7 +55,9 @@ class ExactMatch(BaseMetric):
         self.records = results
         if self.out is not None:
             Path(self.out).parent.mkdir(parents=True, exist_ok=True)
-            Path(self.out).write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            Path(self.out).write_text(
+                json.dumps(results, indent=1, ensure_ascii=False, default=str) + "\n", encoding="utf-8"
+            )
         groups = {"overall": results}
         for record in results:
             if record["skill"] is not None:
