@@ -43,10 +43,10 @@ class TubeAlignment(Supervisor):
     def forward(self, student: VideoTokens, teacher_VThwC: Tensor, frames_VT: Tensor) -> dict[str, Tensor]:
         """``loss_tube``, between 0 and ``4 * weight``; 0 if no patch of the student is left."""
         patch_VN = student.kind == Kind.PATCH
-        area_VN = torch.where(patch_VN, student.grid.prod(-1), 0)
-        fine_VN = patch_VN & (area_VN == area_VN.amax(1, keepdim=True))
+        finest_V2 = _finest_grids(student.grid, patch_VN)
+        fine_VN = patch_VN & (student.grid == finest_V2[:, None]).all(-1)
         taught_VT = _frames_with(fine_VN, student.frame, frames_VT)
-        grids, group_V = _grid_of_each(student.grid, area_VN).unique(dim=0, return_inverse=True)
+        grids, group_V = finest_V2.unique(dim=0, return_inverse=True)
         chunks = 1 if self.tube_len is None else int(frames_VT.max()) // self.tube_len + 1
         losses, counts = [], []
         for index, (h, w) in enumerate(grids.tolist()):
@@ -114,7 +114,7 @@ def _frames_with(chosen_VN: Tensor, frame_VN: Tensor, frames_VT: Tensor) -> Tens
     return has.gather(1, frames_VT.clamp(0, last - 1)) & (frames_VT >= 0)
 
 
-def _grid_of_each(grid_VN2: Tensor, area_VN: Tensor) -> Tensor:
-    """(V, 2) the finest grid of each video."""
-    at_V1 = area_VN.argmax(1, keepdim=True)
+def _finest_grids(grid_VN2: Tensor, patch_VN: Tensor) -> Tensor:
+    """(V, 2) the grid with most patches of each video."""
+    at_V1 = torch.where(patch_VN, grid_VN2.prod(-1), 0).argmax(1, keepdim=True)
     return grid_VN2.gather(1, at_V1[..., None].expand(-1, -1, 2)).squeeze(1)

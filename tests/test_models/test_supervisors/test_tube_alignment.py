@@ -112,6 +112,13 @@ def test_frames_of_a_coarser_grid_and_padding_do_not_matter():
     torch.testing.assert_close(loss(tokens, other, frames)["loss_tube"], before)
 
 
+def test_of_two_grids_with_as_many_patches_the_first_is_supervised():
+    tokens, loss = student_of(((16, 32), (32, 16))), TubeAlignment(C, D)
+    loss(tokens, torch.randn(1, 2, 2, 3, D), frames_of([0, 1]))["loss_tube"].backward()
+    reached = tokens.x.grad.abs().sum(-1) > 0
+    assert torch.equal(reached, (tokens.kind == Kind.PATCH) & (tokens.frame == 0))
+
+
 def test_gradient_reaches_the_valid_patches_of_the_finest_grid_alone():
     tokens = student_of((BIG, SMALL, BIG))
     tokens = tokens.replace(valid=tokens.valid & (torch.arange(tokens.valid.shape[1]) != 1))
