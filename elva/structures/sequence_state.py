@@ -5,10 +5,11 @@ Legend: B samples, L rows (padded on the right), M rows after a merge, C channel
 
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from .source_map import SourceMap
 from .video_tokens import Kind
@@ -69,7 +70,11 @@ class SequenceState:
 
     def select(self, keep_BL: Tensor) -> "SequenceState":
         """Keep the rows where ``keep_BL``; order is kept, every field stays in step, ragged samples are padded."""
-        return self._compact(keep_BL & self.valid, self.h, self.src)
+        packing = Packing.of(keep_BL & self.valid, self.valid)
+        if packing is None:
+            return self
+        h_BMC = packing.take(self.h)
+        return self._packed(packing, h_BMC, self.src.moved(packing.new_BL))
 
     def fold(self, into_BL: Tensor, latest: bool = False) -> "SequenceState":
         """Average rows into others: row ``l`` joins row ``into_BL[b, l]``; a row that stays names itself.
@@ -82,62 +87,96 @@ class SequenceState:
             latest: Give the merged row the latest rank of its members, so that it stays hidden from every row that
                 could not see all of them (streaming). Default: it keeps the anchor's rank.
         """
-        rows_BL = torch.arange(into_BL.shape[1], device=into_BL.device).expand_as(into_BL)
-        stays_BL = into_BL == rows_BL
+        rows_BL = torch.arange(into_BL.shape[1], device=into_BL.device)
+        packing = Packing.of((into_BL == rows_BL) & self.valid, self.valid)
+        if packing is None:
+            return self
+        dst_BL = packing.new_BL.gather(1, into_BL).masked_fill(~self.valid, -1)
         size_BL = torch.zeros_like(self.size).scatter_add_(1, into_BL, self.size)
         share_BL = self.size / size_BL.gather(1, into_BL).clamp(min=torch.finfo(size_BL.dtype).tiny)
-        fields: dict[str, Any] = {"size": size_BL}
-        low = self.frame.scatter_reduce(1, into_BL, self.frame, "amin")
-        high = self.frame.scatter_reduce(1, into_BL, self.frame, "amax")
-        fields["frame"] = torch.where(low == high, self.frame, -1)
+        low_BL = self.frame.scatter_reduce(1, into_BL, self.frame, "amin")
+        high_BL = self.frame.scatter_reduce(1, into_BL, self.frame, "amax")
+        fields = {"size": size_BL, "frame": torch.where(low_BL == high_BL, self.frame, -1)}
         if latest:
             fields["rank"] = self.rank.scatter_reduce(1, into_BL, self.rank, "amax")
-            fields["rising"] = False
-        h = _weighted_sum(self.h, into_BL, share_BL, ~stays_BL & self.valid)
-        merged = self.replace(**fields)
-        return merged._compact(stays_BL & self.valid, h, self.src.moved(into_BL, share_BL))
+        merged = self.replace(**fields, rising=self.rising and not latest)
+        h_BMC = _weighted_sum(self.h, dst_BL, share_BL, packing)
+        return merged._packed(packing, h_BMC, self.src.moved(dst_BL, share_BL))
 
-    def _compact(self, keep_BL: Tensor, h_BLC: Tensor, src: SourceMap) -> "SequenceState":
-        """Move the kept rows to the front of each sample and cut the rest away."""
-        count_B = keep_BL.sum(1)
-        most, least = torch.stack((count_B.max(), count_B.min())).tolist()  # one synchronisation
-        if least == keep_BL.shape[1]:
-            return self.replace(h=h_BLC, src=src)
-        new_BL = (keep_BL.cumsum(1) - 1).masked_fill(~keep_BL, -1)
-        old_BM = _inverse(new_BL, most)
-        valid_BM = torch.arange(most, device=keep_BL.device) < count_B[:, None]
+    def _packed(self, packing: "Packing", h_BMC: Tensor, src: SourceMap) -> "SequenceState":
+        """The state of the rows that stay, with ``h_BMC`` and ``src`` as they are after the move."""
 
         def take(field: Tensor, pad: int) -> Tensor:
-            return field.gather(1, old_BM).masked_fill(~valid_BM, pad)
+            return packing.take(field).masked_fill(~packing.valid_BM, pad)
 
         return self.replace(
-            h=h_BLC.gather(1, old_BM[..., None].expand(-1, -1, h_BLC.shape[2])),
+            h=h_BMC,
             pos=take(self.pos, 0),
             rank=take(self.rank, PAD_RANK),
             size=take(self.size, 0),
             frame=take(self.frame, -1),
             slot=take(self.slot, -1),
             kind=take(self.kind, Kind.PAD),
-            valid=valid_BM,
-            src=src.moved(new_BL),
-            padded=least != most,
+            valid=packing.valid_BM,
+            src=src,
+            padded=packing.padded,
         )
 
 
-def _inverse(new_BL: Tensor, length: int) -> Tensor:
-    """(B, ``length``) the old row of each new one; rows that nothing maps to point at row 0."""
-    rows_BL = torch.arange(new_BL.shape[1], device=new_BL.device).expand_as(new_BL)
-    old = new_BL.new_zeros(new_BL.shape[0], length + 1)
-    return old.scatter_(1, torch.where(new_BL >= 0, new_BL, length), rows_BL)[:, :length]
+class Packing(NamedTuple):
+    """How the rows that stay move to the front of each sample.
+
+    Attributes:
+        new_BL: (B, L) long, where each row goes; -1 if it does not stay.
+        old_BM: (B, M) long, where each row comes from; 0 on padding.
+        valid_BM: (B, M) bool.
+        rows: Valid rows before, over all samples.
+        padded: Whether there is padding afterwards.
+    """
+
+    new_BL: Tensor
+    old_BM: Tensor
+    valid_BM: Tensor
+    rows: int
+    padded: bool
+
+    @classmethod
+    def of(cls, stays_BL: Tensor, valid_BL: Tensor) -> "Packing | None":
+        """The packing that keeps ``stays_BL``, a part of ``valid_BL``; None if that is all of it."""
+        count_B = stays_BL.sum(1)
+        numbers = torch.stack((count_B.max(), count_B.min(), count_B.sum(), valid_BL.sum()))
+        most, least, stay, rows = numbers.tolist()  # one synchronisation
+        if stay == rows:
+            return None
+        new_BL = (stays_BL.cumsum(1) - 1).masked_fill(~stays_BL, -1)
+        old_BM = new_BL.new_zeros(len(new_BL), most + 1)
+        rows_BL = torch.arange(new_BL.shape[1], device=new_BL.device).expand_as(new_BL)
+        old_BM = old_BM.scatter_(1, new_BL.masked_fill(~stays_BL, most), rows_BL)[:, :most]
+        valid_BM = torch.arange(most, device=new_BL.device) < count_B[:, None]
+        return cls(new_BL, old_BM.masked_fill(~valid_BM, 0), valid_BM, rows, least != most)
+
+    def take(self, x: Tensor) -> Tensor:
+        """(B, M, ...) the rows that stay, of ``x`` (B, L, ...); padding is a copy of some row."""
+        first_B1 = torch.arange(len(x), device=x.device)[:, None] * x.shape[1]
+        return x.flatten(0, 1).index_select(0, (self.old_BM + first_B1).flatten()).unflatten(0, self.old_BM.shape)
 
 
-def _weighted_sum(h_BLC: Tensor, into_BL: Tensor, share_BL: Tensor, moves_BL: Tensor) -> Tensor:
-    """``h`` with each row that is joined replaced by the weighted mean of its members, summed in float32."""
-    flat = h_BLC.flatten(0, 1)
-    offset = torch.arange(h_BLC.shape[0], device=h_BLC.device)[:, None] * h_BLC.shape[1]
-    into = (into_BL + offset).flatten()
-    moved = moves_BL.flatten().nonzero().squeeze(1)
-    share = share_BL.flatten().float()[:, None]
-    own = flat.float() * share
-    target = into.index_select(0, moved)
-    return own.index_add(0, target, own.index_select(0, moved)).to(h_BLC.dtype).view_as(h_BLC)
+def _weighted_sum(h_BLC: Tensor, dst_BL: Tensor, share_BL: Tensor, packing: Packing) -> Tensor:
+    """(B, M, C) the sum of the rows of each destination, weighted by their shares, in float32.
+
+    An embedding bag reads every row once and writes every sum once, without a copy of ``h`` in between.
+    """
+    batch, most = packing.old_BM.shape
+    first_B1 = torch.arange(batch, device=dst_BL.device)[:, None] * most
+    bag_N = torch.where(dst_BL >= 0, dst_BL + first_B1, batch * most).flatten()
+    bag_N, row_N = bag_N.sort(stable=True)  # stable: the members of a row are added in their own order
+    row_N = row_N[: packing.rows]  # padding, which goes nowhere, stands last
+    h = h_BLC.flatten(0, 1).to(torch.promote_types(h_BLC.dtype, torch.float32))
+    sums = F.embedding_bag(
+        row_N,
+        h,
+        offsets=torch.searchsorted(bag_N, torch.arange(batch * most, device=bag_N.device)),
+        mode="sum",
+        per_sample_weights=share_BL.flatten()[row_N].to(h.dtype),
+    )
+    return sums.to(h_BLC.dtype).unflatten(0, (batch, most))

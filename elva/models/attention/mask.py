@@ -9,6 +9,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from elva.structures import PAD_RANK
+
 
 @dataclass(frozen=True)
 class AttnMask:
@@ -21,6 +23,8 @@ class AttnMask:
         causal: The kernel's own causal flag says it all: no mask tensor is needed.
         full: Every query sees every key (a decoding step over an unpadded cache): no mask tensor either.
         window: A query sees keys whose rank is less than this many below its own. Default: no window.
+        span: Ranks of valid rows differ by less than this (how many rows there were before any merge), so that the
+            host knows whether a window bites. Default: unknown.
     """
 
     q_rank: Tensor
@@ -29,14 +33,15 @@ class AttnMask:
     causal: bool = False
     full: bool = False
     window: int | None = None
+    span: int | None = None
 
     @cached_property
     def dense(self) -> Tensor:
         """(B, 1, Q, K) bool, true where the key is visible."""
-        distance = self.q_rank[:, :, None] - self.k_rank[:, None, :]
-        visible = (distance >= 0) & self.k_valid[:, None, :]
-        if self.window is not None:
-            visible &= distance < self.window
+        q_BQ1, k_B1K = self.q_rank[:, :, None], self.k_rank[:, None, :]
+        visible = (k_B1K <= q_BQ1) & self.k_valid[:, None, :]
+        if self.window is not None:  # padding has no place in the window; seeing nothing it would become NaN
+            visible &= (k_B1K > q_BQ1 - self.window) | (q_BQ1 == PAD_RANK)
         return visible[:, None]
 
     @property
@@ -54,9 +59,15 @@ class AttnMask:
 
     def windowed(self, window: int | None) -> "AttnMask":
         """This mask for a layer with a sliding window of ``window`` rows; itself where the window does not bite."""
-        if window is None or self.k_rank.shape[1] <= window:
+        if window is None or (self.span is not None and self.span <= window):
             return self
-        return AttnMask(self.q_rank, self.k_rank, self.k_valid, window=window)
+        if window not in self._windows:
+            self._windows[window] = AttnMask(self.q_rank, self.k_rank, self.k_valid, window=window)
+        return self._windows[window]
+
+    @cached_property
+    def _windows(self) -> dict[int, "AttnMask"]:
+        return {}
 
     @property
     def bias_free(self) -> bool:

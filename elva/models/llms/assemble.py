@@ -48,8 +48,8 @@ class Assembly:
     def targets(self, labels_BT: Tensor, ignore: int = -100) -> Tensor:
         """(B, L) what each row is to predict: the label of the text that follows it, ``ignore`` elsewhere."""
         out = labels_BT.new_full((labels_BT.shape[0], self.state.h.shape[1] + 1), ignore)
-        before = torch.where(labels_BT != ignore, self.text_row - 1, self.state.h.shape[1])
-        out.scatter_(1, before.clamp(min=0), labels_BT)
+        told = (labels_BT != ignore) & (self.text_row > 0)  # nothing stands before the first row to predict it
+        out.scatter_(1, torch.where(told, self.text_row - 1, self.state.h.shape[1]), labels_BT)
         return out[:, :-1]
 
 

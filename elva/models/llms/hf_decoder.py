@@ -4,28 +4,36 @@ Legend: B batch, L rows, C channels, H heads, G key/value heads, D head width.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
-from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
 from elva.models.attention import AttnMask, AttnView
 from elva.models.attention.view import Projected
-from elva.models.mergers.base import Merger, Site
+from elva.models.mergers.base import Merger, Site, When
 from elva.registry import ATTENTIONS, LLMS
 from elva.structures import SequenceState
 
+from .assemble import assemble
 from .base import DecoderLLM
-from .cache import KVCache
+from .cache import KVCache, LayerCache
+from .hf_load import TESTED, check_layout, load_model, own_logits, refusal
 from .trace import Trace
 
 Attend = Callable[[Tensor, Tensor, Tensor, float, float, int | None], Tensor]
 """(queries, keys, values, scale, dropout, window) -> (B, H, L, D)."""
 
-LAYER_PARTS = {"input_layernorm", "self_attn", "post_attention_layernorm", "mlp"}
+
+class Stretch(NamedTuple):
+    """What the layers between two merges share: rows in the same places see the same mask and turn the same way."""
+
+    pos: Tensor
+    rank: Tensor
+    rope: tuple[Tensor, Tensor]
+    mask: AttnMask
 
 
 def _attend(
@@ -55,7 +63,8 @@ class HFDecoder(DecoderLLM):
     """Runs the layers of a transformers causal language model, with merge sites before, inside and after each.
 
     Works with every family whose layers are ``input_layernorm, self_attn, post_attention_layernorm, mlp`` with plain
-    residuals: Qwen2, Qwen2.5, Qwen3, Llama, Mistral and their likes.
+    residuals: Qwen2, Qwen2.5, Qwen3, Llama, Mistral and their likes. Of a family that the test suite does not know, a
+    few tokens are run through transformers' own forward pass and through this one before it is accepted.
 
     Args:
         path: Local directory in the Hugging Face layout (sharded safetensors too), or a hub name. Default: none, for
@@ -84,15 +93,22 @@ class HFDecoder(DecoderLLM):
         frozen: bool = False,
     ) -> None:
         super().__init__()
+        if dtype not in ("float32", "bfloat16", "float16"):
+            raise ValueError(f"llm.dtype='{dtype}': use 'float32', 'bfloat16' or 'float16'")
+        if frame_mask not in ("causal", "bidirectional"):
+            raise ValueError(f"llm.frame_mask='{frame_mask}': use 'causal' or 'bidirectional'")
         self.path = path
-        self.model = _build(path, config, getattr(torch, dtype))
-        _check_layout(self.model)
+        self.model = load_model(path, config, getattr(torch, dtype))
+        check_layout(self.model)
+        expected = None if self.model.config.model_type in TESTED else own_logits(self.model)
         self.model.config._attn_implementation = "elva"
         self.attention = ATTENTIONS.get(attention)
         self.frame_mask = frame_mask
         self.gradient_checkpointing = gradient_checkpointing
         self.hidden_size: int = self.model.config.hidden_size
         self.depth: int = self.model.config.num_hidden_layers
+        if expected is not None:
+            self._check_numbers(expected)
         if frozen:
             self.requires_grad_(False)
 
@@ -130,7 +146,7 @@ class HFDecoder(DecoderLLM):
     ) -> SequenceState:
         """Run every layer; see :class:`DecoderLLM`."""
         trace = trace if trace is not None else Trace()
-        sites = {Site(*site) for site in merger.sites(self.depth)} if merger is not None else set()
+        sites = _sites(merger, self.depth)
         if cache is not None:
             cache.next_pos = state.pos.masked_fill(~state.valid, -1).amax(1) + 1
 
@@ -138,28 +154,33 @@ class HFDecoder(DecoderLLM):
             assert merger is not None
             return merger(state, site, view)
 
-        rope_of, rope = None, None
+        stretch: Stretch | None = None
         for index, layer in enumerate(self.layers):
-            before, after, end = (Site(index, when) for when in ("pre_attn", "post_attn", "post_layer"))
+            before, after, end = (Site(index, when) for when in get_args(When))
+            own = cache.layers[index] if cache is not None else None
             if before in sites:
-                state = merge(state, before, self._view(layer, state, trace))
+                state = merge(state, before, self._view(layer, state, trace, own))
             trace.enter(state)
-            if rope_of is not state.pos:
-                rope_of, rope = state.pos, self.model.model.rotary_emb(state.h, state.pos)
-            seen: list[Projected] | None = [] if after in sites else None
-            state = state.replace(h=self._attention(layer, state, rope, cache.layers[index] if cache else None, seen))
+            if stretch is None or stretch.pos is not state.pos or stretch.rank is not state.rank:
+                stretch = self._stretch(state)
+            seen: list[Projected] | None = [] if sites & {after, end} else None
+            state = state.replace(h=self._attention(layer, state, stretch, own, seen))
             if after in sites:
-                assert seen
-                state = merge(state, after, self._view(layer, state, trace, seen[0]))
+                state = merge(state, after, self._view(layer, state, trace, own, seen))
+                if stretch.pos is not state.pos:
+                    seen = None  # of rows that are no more
             state = state.replace(h=self._run(self._mlp, layer, state.h))
             if end in sites:
-                state = merge(state, end, self._view(layer, state, trace))
+                state = merge(state, end, self._view(layer, state, trace, own, seen))
         return state.replace(h=self.model.model.norm(state.h))
+
+    def _stretch(self, state: SequenceState) -> Stretch:
+        return Stretch(state.pos, state.rank, self.model.model.rotary_emb(state.h, state.pos), own_mask(state))
 
     def _run(self, function: Callable[..., Tensor], *args: Any) -> Tensor:
         """Call ``function``, without keeping its activations if gradient checkpointing is on."""
         if self.gradient_checkpointing and self.training and torch.is_grad_enabled():
-            return checkpoint(function, *args, use_reentrant=False)  # type: ignore[no-any-return]
+            return checkpoint(function, *args, use_reentrant=False)
         return function(*args)
 
     @staticmethod
@@ -167,17 +188,23 @@ class HFDecoder(DecoderLLM):
         return h_BLC + layer.mlp(layer.post_attention_layernorm(h_BLC))
 
     def _attention(
-        self, layer: Any, state: SequenceState, rope: Any, cache: Any, seen: list[Projected] | None
+        self,
+        layer: Any,
+        state: SequenceState,
+        stretch: Stretch,
+        cache: LayerCache | None,
+        seen: list[Projected] | None,
     ) -> Tensor:
         """The attention half of a layer; notes queries and keys in ``seen`` if a merger will ask for them."""
 
         def attend(
             q_BHLD: Tensor, k_BGLD: Tensor, v_BGLD: Tensor, scale: float, dropout: float, window: int | None
         ) -> Tensor:
-            mask = own_mask(state)
+            mask = stretch.mask
             if cache is not None:
+                alone = cache.length == 0
                 k_BGLD, v_BGLD = cache.append(k_BGLD, v_BGLD, state)
-                mask = cache.mask(state)
+                mask = mask if alone else cache.mask(state)
             mask = mask.windowed(window)
             if seen is not None:
                 seen[:] = [(q_BHLD, k_BGLD, mask, scale)]
@@ -185,9 +212,9 @@ class HFDecoder(DecoderLLM):
             return out
 
         def half(h_BLC: Tensor) -> Tensor:
-            return h_BLC + self._self_attn(layer, h_BLC, rope, attend)
+            return h_BLC + self._self_attn(layer, h_BLC, stretch.rope, attend)
 
-        return self._run(half, state.h)
+        return self._run(half, state.h) if cache is None else half(state.h)  # a cache must be added to only once
 
     @staticmethod
     def _self_attn(layer: Any, h_BLC: Tensor, rope: Any, attend: Attend) -> Tensor:
@@ -197,72 +224,61 @@ class HFDecoder(DecoderLLM):
         )[0]
         return out
 
-    def _view(self, layer: Any, state: SequenceState, trace: Trace, seen: Projected | None = None) -> AttnView:
+    def _view(
+        self,
+        layer: Any,
+        state: SequenceState,
+        trace: Trace,
+        cache: LayerCache | None,
+        seen: list[Projected] | None = None,
+    ) -> AttnView:
         """What a merger may look at; nothing is computed before it asks."""
 
         def project() -> Projected:
-            if seen is not None:
-                return seen
+            if seen:
+                return seen[0]
             caught: list[Projected] = []
 
             def catch(q: Tensor, k: Tensor, v: Tensor, scale: float, dropout: float, window: int | None) -> Tensor:
                 del v, dropout
-                caught.append((q, k, own_mask(state).windowed(window), scale))
+                mask = own_mask(state)
+                if cache is not None and cache.length:
+                    k, mask = cache.before(k, state)
+                caught.append((q, k, mask.windowed(window), scale))
                 return torch.zeros_like(q)
 
             self._self_attn(layer, state.h, self.model.model.rotary_emb(state.h, state.pos), catch)
             return caught[0]
 
-        return AttnView(lambda: layer.input_layernorm(state.h), project, trace.record)
+        return AttnView(layer.input_layernorm, project, trace.record)
+
+    @torch.no_grad()
+    def _check_numbers(self, expected_1TV: Tensor) -> None:
+        """Refuse a model whose own forward pass does more than the loop does (scales, caps, norms of its own)."""
+        ids = torch.arange(expected_1TV.shape[1], device=expected_1TV.device)[None]
+        state = assemble(self.embed, ids, torch.ones_like(ids, dtype=torch.bool), None, video_id=-1).state
+        training = self.training
+        try:
+            got_1TV = self.eval().logits(self(state).h)
+        except (TypeError, RuntimeError) as error:
+            raise ValueError(refusal(self.model, f"they need more than they are given: {error}")) from error
+        if (got_1TV - expected_1TV).norm() > 0.05 * expected_1TV.norm():
+            raise ValueError(refusal(self.model, "transformers' own forward pass gives other numbers"))
+        self.train(training)
 
 
 def own_mask(state: SequenceState) -> AttnMask:
     """The mask of a sequence over itself."""
-    return AttnMask(state.rank, state.rank, state.valid, causal=state.rising)
+    return AttnMask(state.rank, state.rank, state.valid, causal=state.rising, span=state.src.dst.shape[1])
 
 
-def _build(path: str | None, config: dict[str, Any] | None, dtype: torch.dtype) -> Any:
-    """The transformers model: from files, or of random weights, or (under ``torch.device('meta')``) of none."""
-    if path is None and config is None:
-        raise ValueError("HFDecoder needs 'path' (a checkpoint) or 'config' (a shape, for random weights)")
-    meta = torch.get_default_device().type == "meta"
-    if path is not None and not meta:
-        try:
-            return AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
-        except OSError as error:
-            raise FileNotFoundError(
-                f"llm.path='{path}': {str(error).splitlines()[0]} Give a local directory in the Hugging Face layout "
-                "(config.json and *.safetensors), or make a tiny one with tools/model_tools/make_tiny_llm.py."
-            ) from error
-    return AutoModelForCausalLM.from_config(_config(path, config), dtype=dtype)
-
-
-def _config(path: str | None, config: dict[str, Any] | None) -> PretrainedConfig:
-    if config is None:
-        assert path is not None
-        try:
-            return AutoConfig.from_pretrained(path)  # type: ignore[no-any-return]
-        except OSError as error:
-            raise FileNotFoundError(
-                f"llm.path='{path}': {str(error).splitlines()[0]} Give llm.config (model_type and sizes) to build "
-                "its shape without the files."
-            ) from error
-    keys = dict(config)
-    model_type = keys.pop("model_type", None)
-    if model_type is None:
-        raise ValueError("llm.config has no 'model_type' (such as 'qwen2')")
-    return AutoConfig.for_model(model_type, **keys)  # type: ignore[no-any-return]
-
-
-def _check_layout(model: Any) -> None:
-    """Refuse families whose layers are more than the four parts that the loop runs."""
-    body = getattr(model, "model", None)
-    layers = getattr(body, "layers", None)
-    parts = {name for name, _ in layers[0].named_children()} if layers is not None else set()
-    plain = parts == LAYER_PARTS and not hasattr(layers[0], "residual_multiplier")
-    if not plain or not all(hasattr(body, name) for name in ("embed_tokens", "norm", "rotary_emb")):
-        raise ValueError(
-            f"The layers of a '{model.config.model_type}' model cannot be run one by one: they have the parts "
-            f"{sorted(parts)}, and plain pre-norm layers of {sorted(LAYER_PARTS)} are needed. Families that have "
-            "them: qwen2 (also Qwen2.5), qwen3, llama, mistral."
-        )
+def _sites(merger: Merger | None, depth: int) -> set[Site]:
+    """Where ``merger`` acts; raises ``ValueError`` for a site that would never be reached."""
+    sites = {Site(*site) for site in merger.sites(depth)} if merger is not None else set()
+    for site in sites:
+        if site.layer not in range(depth) or site.when not in get_args(When):
+            raise ValueError(
+                f"{type(merger).__name__}.sites gave {tuple(site)}: a layer from 0 to {depth - 1} and one of "
+                f"{get_args(When)} are needed"
+            )
+    return sites

@@ -22,10 +22,13 @@ class Trace:
     records: dict[str, Tensor] = field(default_factory=dict)
     states: list[SequenceState] = field(default_factory=list)
     keep_states: bool = False
+    _valid: Tensor | None = field(default=None, repr=False)
 
     def enter(self, state: SequenceState) -> None:
         """Note the state that enters a layer's attention."""
-        self.rows.append(state.lengths)
+        same = self._valid is state.valid
+        self._valid = state.valid
+        self.rows.append(self.rows[-1] if same else state.lengths)
         if self.keep_states:
             self.states.append(state)
 

@@ -1,9 +1,8 @@
 """ELVA's own merger: the same place in successive frames, in two steps.
 
-Legend: B batch, L rows, C channels.
+Legend: B batch, L rows, N rows of the whole batch, C channels.
 """
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -14,7 +13,19 @@ from elva.registry import MERGERS
 from elva.structures import SequenceState
 
 from .base import Merger, Site, When
-from .similarity import Similarity, check_ratio, metric, most_similar, original_visual_rows
+from .similarity import (
+    Metric,
+    Similarity,
+    check_ratio,
+    metric,
+    most_similar,
+    original_visual_rows,
+    rows_left,
+    visual_rows,
+)
+
+_BLOCK = 2**19
+"""Numbers compared at a time on a CPU: 2 MB of float32 stay in the cache, and memory does not grow with the clip."""
 
 
 @MERGERS.register_module()
@@ -85,33 +96,42 @@ class HierarchicalTemporalMerger(Merger):
 
     def schedule(self, n_visual: int, depth: int) -> list[int]:
         """Rows by layer if every step meets its target, as it does unless the shallow step finds too few pairs."""
+        ratio = self.ratio if self.tau <= 1 else 0.0
         passed = [sum(layer >= site for site in self.layers) for layer in range(depth)]
-        return [math.ceil((1 - self.ratio) ** stage * n_visual) for stage in passed]
+        return [int(rows_left(torch.tensor(n_visual), ratio, stage)) for stage in passed]
 
     def _links(self, state: SequenceState, score_BL: Tensor, above_BL: Tensor, stage: int) -> Tensor:
-        now_B = (state.visual & state.valid).sum(1)
+        now_B = visual_rows(state)
         if stage == 1:
-            most_B = (self.ratio * now_B).floor().long()
-            return above_BL & most_similar(score_BL, most_B)
-        target_B = ((1 - self.ratio) ** stage * original_visual_rows(state)).ceil().long()
+            return above_BL & most_similar(score_BL, now_B - rows_left(now_B, self.ratio))
+        target_B = rows_left(original_visual_rows(state), self.ratio, stage)
         return most_similar(score_BL, (now_B - target_B).clamp(min=0))
 
 
-def successive_pairs(state: SequenceState, unit_BLC: Tensor) -> tuple[Tensor, Tensor]:
+def successive_pairs(state: SequenceState, unit: Metric) -> tuple[Tensor, Tensor]:
     """Sort the rows place by place, time within a place, and compare each with the one before.
 
     Returns:
         (B, L) long, the row at each sorted position; and (B, L) float32, the cosine between the row at that position
         and the one before it, minus infinity where that is not the same place.
     """
-    slot_BL = torch.where(state.mergeable, state.slot, torch.iinfo(torch.long).max)
-    sorted_BL, order_BL = slot_BL.sort(dim=1, stable=True)
-    x_BLC = unit_BLC.gather(1, order_BL[..., None].expand_as(unit_BLC))
-    cosine = (x_BLC[:, 1:] * x_BLC[:, :-1]).sum(-1)
-    same = (sorted_BL[:, 1:] == sorted_BL[:, :-1]) & (sorted_BL[:, 1:] != torch.iinfo(torch.long).max)
-    score_BL = unit_BLC.new_full(slot_BL.shape, float("-inf"))
-    score_BL[:, 1:] = cosine.masked_fill(~same, float("-inf"))
-    return order_BL, score_BL
+    nowhere = torch.iinfo(torch.long).max
+    sorted_BL, order_BL = state.slot.masked_fill(~state.mergeable, nowhere).sort(dim=1, stable=True)
+    same_BL = torch.zeros_like(state.valid)
+    same_BL[:, 1:] = (sorted_BL[:, 1:] == sorted_BL[:, :-1]) & (sorted_BL[:, 1:] != nowhere)
+    first_B1 = torch.arange(len(order_BL), device=order_BL.device)[:, None] * order_BL.shape[1]
+    cosine_N = successive_cosines((order_BL + first_B1).flatten(), unit, state.h.shape[2])
+    return order_BL, cosine_N.view_as(same_BL).masked_fill(~same_BL, float("-inf"))
+
+
+def successive_cosines(rows_N: Tensor, unit: Metric, channels: int) -> Tensor:
+    """(N,) float32: the cosine between each of the rows and the one before it; 0 for the first."""
+    block = max(1, (_BLOCK if rows_N.device.type == "cpu" else 32 * _BLOCK) // channels)
+    cosines = [torch.zeros(1, device=rows_N.device)]
+    for start in range(1, len(rows_N), block):
+        x_RC = unit(rows_N[start - 1 : start + block])
+        cosines.append((x_RC[1:] * x_RC[:-1]).sum(-1))
+    return torch.cat(cosines)
 
 
 def run_heads(order_BL: Tensor, link_BL: Tensor) -> Tensor:

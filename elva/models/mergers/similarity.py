@@ -1,8 +1,9 @@
 """On what mergers measure how alike two rows are.
 
-Legend: B batch, L rows, C channels, K pairs.
+Legend: B batch, L rows, C channels, K pairs, R rows asked for.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -13,10 +14,13 @@ from elva.models.attention.view import AttnView
 from elva.structures import SequenceState
 
 Similarity = Literal["normed", "raw", "keys"]
+Metric = Callable[[Tensor], Tensor]
 
 
-def metric(state: SequenceState, attn: AttnView | None, kind: Similarity) -> Tensor:
-    """(B, L, C) unit vectors in float32 whose dot product is the similarity of two rows; no gradient flows.
+def metric(state: SequenceState, attn: AttnView | None, kind: Similarity) -> Metric:
+    """A function from row numbers (R,), counted through the batch, to unit vectors (R, C) in float32.
+
+    The dot product of two of them is the similarity of the two rows. No gradient flows.
 
     Args:
         state: The rows.
@@ -25,13 +29,15 @@ def metric(state: SequenceState, attn: AttnView | None, kind: Similarity) -> Ten
             push every cosine to 1); ``'raw'``: the rows themselves; ``'keys'``: attention keys, mean over heads (ToMe).
     """
     with torch.no_grad():
-        if attn is None or kind == "raw":
-            x = state.h
-        elif kind == "normed":
-            x = attn.normed_BLC
-        else:
-            x = attn.keys_BLD
-        return F.normalize(x.detach().float(), dim=-1)
+        x = attn.keys_BLD if attn is not None and kind == "keys" else state.h
+        norm = attn.norm if attn is not None and kind == "normed" else torch.nn.Identity()
+        flat = x.detach().flatten(0, 1)
+
+    def unit(rows_R: Tensor) -> Tensor:
+        with torch.no_grad():
+            return F.normalize(norm(flat.index_select(0, rows_R)).float(), dim=-1)
+
+    return unit
 
 
 def most_similar(score_BK: Tensor, count_B: Tensor) -> Tensor:
@@ -48,7 +54,20 @@ def check_ratio(name: str, ratio: float, most: float) -> float:
     return ratio
 
 
+def rows_left(rows_B: Tensor, ratio: float, stage: int = 1) -> Tensor:
+    """(B,) long: what is left of ``rows_B`` after ``stage`` steps that take the share ``ratio`` each, rounded up.
+
+    In float64, and forgiving its last digits: 0.8 * 0.8 of 100 rows are 64 rows, not 65.
+    """
+    return ((1 - ratio) ** stage * rows_B.double() - 1e-6).ceil().long()
+
+
+def visual_rows(state: SequenceState) -> Tensor:
+    """(B,) long: visual rows of now."""
+    return (state.visual & state.valid).sum(1)
+
+
 def original_visual_rows(state: SequenceState) -> Tensor:
-    """(B,) how many rows of the assembled sequence the visual rows of now stand for."""
+    """(B,) long: how many rows of the assembled sequence the visual rows of now stand for."""
     counts_BL = state.src.counts(state.kind.shape[1])
     return (counts_BL * (state.visual & state.valid)).sum(1)

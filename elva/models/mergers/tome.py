@@ -13,7 +13,10 @@ from elva.registry import MERGERS
 from elva.structures import SequenceState
 
 from .base import Merger, Site, When
-from .similarity import Similarity, check_ratio, metric, most_similar
+from .similarity import Metric, Similarity, check_ratio, metric, most_similar, rows_left, visual_rows
+
+_BLOCK = 2**24
+"""Scores held at a time: their number grows with the square of the rows."""
 
 
 @MERGERS.register_module()
@@ -62,9 +65,9 @@ class ToMe(Merger):
         if self.ratio == 0:
             return state
         with torch.no_grad():
-            unit = metric(state, attn, self.similarity)
-            most_B = (self.ratio * (state.visual & state.valid).sum(1)).floor().long()
-            into_BL = bipartite_matching(unit, state.mergeable, state.kind, most_B)
+            now_B = visual_rows(state)
+            most_B = now_B - rows_left(now_B, self.ratio)
+            into_BL = bipartite_matching(metric(state, attn, self.similarity), state.mergeable, state.kind, most_B)
         return state.fold(into_BL, latest=self.streaming)
 
     def schedule(self, n_visual: int, depth: int) -> list[int]:
@@ -73,33 +76,37 @@ class ToMe(Merger):
         for layer in range(depth):
             rows.append(n_visual)
             if layer in self.layers:
-                n_visual -= int(self.ratio * n_visual)
+                n_visual = int(rows_left(torch.tensor(n_visual), self.ratio))
         return rows
 
 
-def bipartite_matching(unit_BLC: Tensor, mergeable_BL: Tensor, kind_BL: Tensor, most_B: Tensor) -> Tensor:
+def bipartite_matching(unit: Metric, mergeable_BL: Tensor, kind_BL: Tensor, most_B: Tensor) -> Tensor:
     """(B, L) long: the row that each row joins; it names itself if it stays.
 
     Args:
-        unit_BLC: (B, L, C) unit vectors.
+        unit: Gives the unit vectors of rows, see :func:`~elva.models.mergers.similarity.metric`.
         mergeable_BL: (B, L) bool; only these take part.
         kind_BL: (B, L) long; pairs are of one kind.
         most_B: (B,) long, how many rows to merge.
     """
-    rows_BL = torch.arange(unit_BLC.shape[1], device=unit_BLC.device).expand(unit_BLC.shape[:2])
+    batch, length = mergeable_BL.shape
+    rows_BL = torch.arange(length, device=mergeable_BL.device).expand(batch, -1)
     order_BP = (~mergeable_BL).long().argsort(dim=1, stable=True)[:, : int(mergeable_BL.sum(1).max())]
     if order_BP.shape[1] < 2:
         return rows_BL.clone()
     from_BE, to_BF = order_BP[:, 0::2], order_BP[:, 1::2]
-    score_BEF = _rows(unit_BLC, from_BE) @ _rows(unit_BLC, to_BF).transpose(1, 2)
+    first_B1 = torch.arange(batch, device=rows_BL.device)[:, None] * length
     kind_BL = kind_BL.masked_fill(~mergeable_BL, -1)
-    from_kind, to_kind = kind_BL.gather(1, from_BE)[:, :, None], kind_BL.gather(1, to_BF)[:, None, :]
-    fits = (from_kind == to_kind) & (from_kind >= 0)
-    best_BE, partner_BE = score_BEF.masked_fill_(~fits, float("-inf")).max(-1)
-    moves_BE = most_similar(best_BE, most_B)
-    target_BE = torch.where(moves_BE, to_BF.gather(1, partner_BE), from_BE)
-    return rows_BL.scatter(1, from_BE, target_BE)
-
-
-def _rows(x_BLC: Tensor, at_BE: Tensor) -> Tensor:
-    return x_BLC.gather(1, at_BE[..., None].expand(-1, -1, x_BLC.shape[2]))
+    to_BFC, to_kind_BF = unit((to_BF + first_B1).flatten()).unflatten(0, to_BF.shape), kind_BL.gather(1, to_BF)
+    best, partner = [], []
+    for some_BE in from_BE.split(max(1, _BLOCK // to_BF.numel()), dim=1):
+        from_BEC = unit((some_BE + first_B1).flatten()).unflatten(0, some_BE.shape)
+        with torch.autocast(from_BEC.device.type, enabled=False):
+            score_BEF = from_BEC @ to_BFC.transpose(1, 2)
+        kind_BE1 = kind_BL.gather(1, some_BE)[..., None]
+        fits_BEF = (kind_BE1 == to_kind_BF[:, None, :]) & (kind_BE1 >= 0)
+        best_BE, at_BE = score_BEF.masked_fill_(~fits_BEF, float("-inf")).max(-1)
+        best.append(best_BE)
+        partner.append(to_BF.gather(1, at_BE))
+    moves_BE = most_similar(torch.cat(best, 1), most_B)
+    return rows_BL.scatter(1, from_BE, torch.where(moves_BE, torch.cat(partner, 1), from_BE))
