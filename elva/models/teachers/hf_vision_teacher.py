@@ -63,7 +63,8 @@ class HFVisionTeacher(Teacher):
         self._resized = image_size not in (None, self.image_size)
         self.image_size = image_size or self.image_size
         self.channels = int(tower.hidden_size)
-        if self.image_size % self.patch_size:
+        # A checkpoint's own size may leave a rest, which it was trained without (SigLIP-so400m: 384 in patches of 14).
+        if self._resized and self.image_size % self.patch_size:
             raise ValueError(
                 f"HFVisionTeacher: image_size={self.image_size} is no multiple of {path}'s patch of {self.patch_size}."
             )

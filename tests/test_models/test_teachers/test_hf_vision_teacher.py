@@ -119,6 +119,13 @@ def test_image_size_may_differ_from_the_checkpoints(tmp_path, family):
         HFVisionTeacher(str(tmp_path), image_size=50)
 
 
+def test_a_checkpoints_own_size_may_leave_a_rest():
+    with torch.device("meta"):  # as SigLIP-so400m: 384 pixels in patches of 14
+        config = dict(model_type="siglip_vision_model", image_size=384, patch_size=14)
+        teacher = HFVisionTeacher("/nowhere/siglip", config=config)
+        assert teacher(torch.rand(1, 1, 3, 384, 384)).shape[2:4] == (27, 27)
+
+
 def test_frames_of_another_size_are_resized(siglip):
     assert HFVisionTeacher(siglip)(torch.rand(1, 2, 3, 20, 48)).shape == (1, 2, 4, 4, 32)
 
