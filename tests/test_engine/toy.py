@@ -17,7 +17,8 @@ from elva.registry import DATASETS, METRICS, MODELS
 ROOT = Path(__file__).parents[2]
 _numbers = count()
 
-Config.pretty_text = property(lambda cfg: f"cfg = {cfg.to_dict()!r}")  # yapf would take most of a toy run's time
+# yapf, which formats a config for the log and for every checkpoint, would take most of a toy run's time
+Config.pretty_text = property(lambda cfg: "\n".join(f"{k} = {v!r}" for k, v in cfg.to_dict().items()) + "\n")
 
 
 class ToyMerger(nn.Module):

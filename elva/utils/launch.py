@@ -1,0 +1,206 @@
+"""What ``tools/train.py`` and ``tools/test.py`` share: reading a config, turning options into it, errors, exit codes."""
+
+import errno
+import os
+import re
+import sys
+import traceback
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.runner import FlexibleRunner, Runner, find_latest_checkpoint
+
+import elva
+from elva.engine.hooks import Interrupted
+
+from .config_check import check_config
+
+_MIXED = "MixedPrecisionOptimWrapper"
+
+
+def add_common_arguments(parser: ArgumentParser) -> None:
+    """Add what both commands take: the config, ``--work-dir``, ``--amp``, ``--cfg-options``, ``--launcher``."""
+    parser.add_argument("config", help="config file")
+    parser.add_argument("--work-dir", help="where logs and checkpoints go (default: the config's, or work_dirs/<config>)")
+    parser.add_argument("--amp", action="store_true", help="compute in bfloat16 where it is safe, on CPU as well")
+    add_cfg_options(parser)
+    parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none", help="of processes")
+    parser.add_argument("--local_rank", "--local-rank", type=int, default=0, help="set by some launchers")
+
+
+def add_cfg_options(parser: ArgumentParser) -> None:
+    """Add ``--cfg-options``."""
+    parser.add_argument(
+        "--cfg-options",
+        nargs="+",
+        action=DictAction,
+        metavar="KEY=VALUE",
+        help="change the config, e.g. train_dataloader.batch_size=8 model.merger.ratio=0.25",
+    )
+
+
+def read_config(path: str | Path, options: dict[str, Any] | None = None) -> Config:
+    """Read a config with all that it inherits and import its ``custom_imports``.
+
+    Args:
+        path: The file.
+        options: ``--cfg-options``: values by dotted key.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it cannot be read.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"There is no config {path} (the working directory is {Path.cwd()}).")
+    try:
+        cfg = Config.fromfile(path)
+        cfg.merge_from_dict(options or {})
+    except Exception as error:
+        raise ValueError(f"{path} cannot be read: {type(error).__name__}: {error}") from error
+    return cfg
+
+
+def load_config(args: Namespace) -> Config:
+    """The config with the options of :func:`add_common_arguments` put into it, checked.
+
+    Raises:
+        FileNotFoundError: If there is no such config.
+        ValueError: If it cannot be read, or something in it is misspelt.
+    """
+    cfg = read_config(args.config, args.cfg_options)
+    cfg.work_dir = args.work_dir or cfg.get("work_dir") or f"work_dirs/{Path(args.config).stem}"
+    cfg.launcher = args.launcher
+    if args.amp:
+        enable_amp(cfg)
+    check_config(cfg)
+    return cfg
+
+
+def enable_amp(cfg: Config) -> None:
+    """Train and evaluate in mixed precision: exchange the plain optimizer wrapper for one that autocasts.
+
+    Raises:
+        ValueError: If the config has a wrapper of its own.
+    """
+    wrapper = cfg.get("optim_wrapper")
+    if wrapper is None:  # a config for testing alone: EvaluationPrecisionHook reads the type from here
+        cfg.optim_wrapper = {"type": _MIXED}
+        return
+    if wrapper.setdefault("type", "OptimWrapper") not in ("OptimWrapper", "AmpOptimWrapper", _MIXED):
+        raise ValueError(f"--amp cannot exchange optim_wrapper.type='{wrapper.type}'; take mixed precision from it.")
+    wrapper.type = _MIXED
+
+
+def set_resume(cfg: Config, resume: str | None) -> None:
+    """Let ``cfg`` continue from a checkpoint; without one in ``work_dir``, training starts anew (from ``load_from``).
+
+    Args:
+        cfg: Changed in place.
+        resume: ``--resume``: a path, ``'auto'`` for the newest in ``work_dir``, or None.
+
+    Raises:
+        FileNotFoundError: If the checkpoint to continue or to start from does not exist.
+    """
+    if resume == "auto":
+        resume = _newest(Path(cfg.work_dir))
+        if resume is None:
+            print(f"Nothing to resume in {cfg.work_dir}: training starts anew.", file=sys.stderr)
+    if resume is not None:
+        cfg.resume, cfg.load_from = True, resume
+    start = cfg.get("load_from")
+    if start and "://" not in start and not Path(start).expanduser().is_file():
+        hint = "" if resume else " It is the config's load_from: train the stage before first, or name another checkpoint."
+        raise FileNotFoundError(f"There is no checkpoint {start}.{hint}")
+
+
+def _newest(work_dir: Path) -> str | None:
+    if not (work_dir / "last_checkpoint").is_file():
+        return None
+    named = Path(find_latest_checkpoint(str(work_dir)) or "")
+    moved = work_dir / named.name  # last_checkpoint has an absolute path, and folders are moved and copied
+    return str(named if named.is_file() or not named.name else moved)
+
+
+def build_runner(cfg: Config) -> Runner | FlexibleRunner:
+    """The runner of ``cfg``: MMEngine's, or its flexible one if the config names a ``strategy``."""
+    if cfg.launcher != "none" and not torch.cuda.is_available():
+        _use_cpu_processes(cfg)
+    return (FlexibleRunner if cfg.get("strategy") else Runner).from_cfg(cfg)
+
+
+def _use_cpu_processes(cfg: Config) -> None:
+    """Several processes without a GPU, which MMEngine's own start-up does not provide for."""
+    if cfg.launcher != "pytorch":
+        raise ValueError(f"--launcher {cfg.launcher} needs GPUs; without them take --launcher pytorch (torchrun).")
+    torch.distributed.init_process_group("gloo")
+    if not cfg.get("strategy"):
+        cfg.model_wrapper_cfg = {"type": "MMDistributedDataParallel", "device_ids": None, "broadcast_buffers": False}
+
+
+def run(main: Callable[[], None]) -> int:
+    """Call ``main`` and turn what ends it into an exit code and a message that a user can read.
+
+    Returns:
+        0; 2 for a mistake in config, data or surroundings (``error: ...`` on stderr); 128 + signal after a signal.
+
+    Raises:
+        Exception: Any error that is not the user's, with its traceback.
+    """
+    try:
+        main()
+    except Interrupted as stop:
+        print(f"\nInterrupted; {stop.checkpoint} is saved. Continue with: {resume_command(sys.argv)}", file=sys.stderr)
+        return 128 + stop.signum
+    except KeyboardInterrupt:
+        print("\nInterrupted at once; nothing was saved now.", file=sys.stderr)
+        return 130
+    except Exception as error:
+        message = user_message(error)
+        if message is None:
+            raise
+        print(f"error: {message}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def resume_command(argv: list[str]) -> str:
+    """The command ``argv`` with ``--resume``, whatever it resumed from itself."""
+    words = " ".join(argv)
+    return "python " + re.sub(r" --resume(?:[ =](?!-)\S+)?", "", words) + " --resume"
+
+
+def user_message(error: BaseException) -> str | None:
+    """What to tell the user about ``error``; None if it is not theirs but a fault of the program (show the traceback).
+
+    Theirs are missing files, a full disk, and every ``ValueError`` raised by this package, its projects or MMEngine; one
+    raised by a library further in is not, nor is any other kind.
+    """
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"{error.strerror}: {error.filename}" if error.filename else str(error)
+    if isinstance(error, (FileNotFoundError, PermissionError)):
+        return str(error)
+    if not isinstance(error, ValueError):
+        return None
+    text = str(error)
+    if text.startswith("Caught ") and "\nOriginal Traceback" in text:  # raised in a worker that loads data
+        files = re.findall(r'File "(.+?)", line', text)
+        message = re.split(rf"\n(?:[\w.]+\.)?{type(error).__name__}: ", text)[-1].rstrip()
+        return message if Path(elva.__file__).parent in Path(files[-1]).parents else None
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    raised_in = frames[-1].f_globals.get("__name__", "") if frames else ""
+    return text if raised_in.split(".")[0] in ("elva", "projects", "tools", "mmengine", "__main__") else None
+
+
+def local_rank(args: Namespace) -> None:
+    """Pass on the rank that a launcher gave as an option."""
+    os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
+
+
+def records(runner: Any) -> list[dict[str, Any]]:
+    """What the test's metrics keep of each sample (their attribute ``records``)."""
+    return [record for metric in runner.test_evaluator.metrics for record in getattr(metric, "records", [])]

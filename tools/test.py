@@ -1,0 +1,39 @@
+"""Evaluate a checkpoint: ``python tools/test.py CONFIG CHECKPOINT [--out FILE] [--work-dir DIR] ...``."""
+
+import argparse
+import sys
+
+from mmengine.dist import is_main_process
+
+from elva.utils import launch
+from elva.utils.results import check_out, write_results
+
+
+def parse_args() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description="Test a video language model.")
+    launch.add_common_arguments(parser)
+    parser.add_argument("checkpoint", help="checkpoint file")
+    parser.add_argument("--out", metavar="FILE", help="write metrics and predictions to FILE.json, or the latter to .jsonl")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Read the config, test, and write what was found."""
+    args = parse_args()
+    if args.out:
+        check_out(args.out)
+    launch.local_rank(args)
+    cfg = launch.load_config(args)
+    if cfg.get("test_dataloader") is None:
+        raise ValueError(f"{args.config} has no test_dataloader, test_cfg and test_evaluator: there is nothing to test.")
+    cfg.resume, cfg.load_from = False, args.checkpoint
+    launch.set_resume(cfg, None)
+    runner = launch.build_runner(cfg)
+    metrics = runner.test()
+    if args.out and is_main_process():
+        write_results(args.out, metrics, launch.records(runner))
+
+
+if __name__ == "__main__":
+    sys.exit(launch.run(main))
