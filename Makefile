@@ -49,7 +49,7 @@ clean:  ## remove .venv, caches and build outputs; work_dirs and data stay
 # libGL and X libraries; where these are missing, the same release without windows is laid over it.
 $(STAMP): setup.py $(wildcard requirements/*.txt) | $(BIN)/python
 	@echo "Installing torch for the CPU ..."
-	@$(PIP) install -qq --no-deps --extra-index-url $(TORCH_INDEX) --constraint $(CPU) torch
+	@$(PIP) install -qq --no-deps --retries 2 --extra-index-url $(TORCH_INDEX) --constraint $(CPU) torch
 	@echo "Installing elva and what it needs ..."
 	@$(PIP) install -qq --constraint $(CPU) --editable '.[dev]'
 	@$(BIN)/python -c 'import cv2' 2>/dev/null || { echo "Installing OpenCV without windows ..."; \

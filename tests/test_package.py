@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[1]
 PRODUCT = [path for folder in ("elva", "tools", "projects") for path in sorted((ROOT / folder).rglob("*.py"))]
 CODE = [path for path in PRODUCT if not {"tests", "configs"} & set(path.relative_to(ROOT).parts)]
 LAZY = ("decord", "xformers")
-IMPORT_NAMES = {"mmcv-lite": "mmcv", "decord2": "decord"}
+IMPORT_NAMES = {"mmcv-lite": "mmcv", "decord2": "decord", "pillow": "PIL"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -3,6 +3,7 @@ import subprocess
 import sys
 
 import pytest
+from mmengine.registry import DefaultScope
 
 from elva.registry import (
     ATTENTIONS,
@@ -132,7 +133,7 @@ def test_scope_lets_mmengine_build_components():
 
     MODELS.register_module(name="OnlyHere", module=Kettle)
     try:
-        with pytest.raises(KeyError, match="OnlyHere"):
+        with DefaultScope.overwrite_default_scope("mmengine"), pytest.raises(KeyError, match="OnlyHere"):
             ROOT.build(dict(type="OnlyHere", litres=1))
         with elva_scope():
             assert isinstance(ROOT.build(dict(type="OnlyHere", litres=1)), Kettle)
