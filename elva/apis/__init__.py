@@ -1,0 +1,1 @@
+"""What to call from outside: whole tasks in one function each, in a module of its own."""
