@@ -76,7 +76,7 @@ class VideoTextDataset(Dataset):
             ValueError: In training, if more than ``max_skip_share`` of the samples had to be skipped.
         """
         stride = _stride(len(self))
-        while True:
+        for _ in range(len(self)):
             try:
                 return self._run(self.raw(index))
             except ValueError as error:
@@ -85,6 +85,7 @@ class VideoTextDataset(Dataset):
                     return self._run(self._blank(index, error))
                 self._check_share()
                 index = (index + stride) % len(self)
+        raise SkipShareError(f"not one of the {len(self)} samples of {self._source} can be used")
 
     def raw(self, index: int) -> dict[str, Any]:
         """Return dict(id, videos, conversations, meta) of sample ``index``, before the pipeline.

@@ -35,6 +35,8 @@ class TinyLLMSettings:
         intermediate: Width of the feed-forward part.
         vocab: Largest size of the vocabulary, special tokens included; at least 262 (256 bytes and 6 tokens).
         untied: Give the output layer weights of its own instead of the embedding's.
+        init_std: Standard deviation of the random weights. 0.02, usual for large models, leaves a narrow one almost
+            linear, and slow to start; 1 / sqrt(hidden) keeps the scale of what passes through.
         seed: Of the random weights.
         max_shard_size: Split the weights into files of at most this size, such as ``'1MB'``. Default: one file.
     """
@@ -46,6 +48,7 @@ class TinyLLMSettings:
     intermediate: int = 384
     vocab: int = 600
     untied: bool = False
+    init_std: float = 0.08
     seed: int = 0
     max_shard_size: str = "50GB"
 
@@ -142,6 +145,7 @@ def _write_model(out: Path, vocab: int, settings: TinyLLMSettings) -> int:
         num_key_value_heads=settings.kv_heads,
         intermediate_size=settings.intermediate,
         max_position_embeddings=32768,
+        initializer_range=settings.init_std,
         tie_word_embeddings=not settings.untied,
         bos_token_id=None,
         eos_token_id=tokenizer.eos_token_id,

@@ -80,6 +80,15 @@ def test_clips_are_h264_of_the_set_length_and_size(tmp_path: Path) -> None:
     assert np.shape(frames) == (10, 64, 64, 3)
 
 
+def test_any_size_and_length(tmp_path: Path) -> None:
+    counts = make_moving_shapes(tmp_path, {"train": 3}, Settings(seed=9, size=160, frames=40, fps=12.5, order_share=1))
+    assert counts == {"train_caption.json": 3, "train_caption_original.json": 3, "train_qa.json": 3}
+    with av.open(str(tmp_path / "videos/train/000002.mp4")) as container:
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+        assert float(container.streams.video[0].average_rate) == 12.5
+    assert np.shape(frames) == (40, 160, 160, 3)
+
+
 def test_encoding_keeps_colours_apart(tmp_path: Path) -> None:
     make_moving_shapes(tmp_path, {"val": 20})
     for sample in json.loads((tmp_path / "val_qa.json").read_text()):
@@ -195,6 +204,7 @@ def test_noise_differs_from_frame_to_frame() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
+        ({"seed": -1}, "seed must not be negative"),
         ({"size": 47}, "size must be even"),
         ({"size": 16}, "at least 32"),
         ({"frames": 2}, "frames must be at least 4"),

@@ -85,6 +85,12 @@ def test_the_allowed_share_does_not_stop_the_run(tmp_path: Path) -> None:
     assert all("bad" not in dataset[i]["videos"][0] for i in [*range(8), *range(8)])
 
 
+def test_bad_samples_of_one_id_do_not_go_round_for_ever(tmp_path: Path) -> None:
+    dataset = VideoTextDataset(_file(tmp_path / "a.json", _names(0, 5), id="same"), pipeline=[_read])
+    with pytest.raises(ValueError, match="not one of the 5 samples"):
+        dataset[0]
+
+
 def test_workers_share_one_count(tmp_path: Path) -> None:
     dataset = VideoTextDataset(_file(tmp_path / "a.json", _names(92, 8)), pipeline=[_read], max_skip_share=0.04)
     dataset.skip_log = SkipLog(tmp_path / "skipped.jsonl")

@@ -41,6 +41,8 @@ class Settings:
     crf: int = 16
 
     def __post_init__(self) -> None:
+        if self.seed < 0:
+            raise ValueError(f"MovingShapes: seed must not be negative, got {self.seed}")
         if self.size < 32 or self.size % 2:
             raise ValueError(f"MovingShapes: size must be even and at least 32 pixels, got {self.size}")
         if self.frames < 4:

@@ -62,8 +62,8 @@ class TokenizeConversation(BaseTransform):
             raise ValueError(f"sample '{results['id']}' has {len(ids)} text tokens, max_length is {self.max_length}")
         labels = [label for span, learned in spans for label in (span if learned else (NO_LOSS,) * len(span))]
         return results | {
-            "input_ids": torch.tensor(ids),
-            "labels": torch.tensor(labels) if train else None,
+            "input_ids": torch.tensor(ids, dtype=torch.long),
+            "labels": torch.tensor(labels, dtype=torch.long) if train else None,
             "question": next((turn["content"] for turn in reversed(turns) if turn["role"] == "user"), ""),
             "answer": answer,
         }
