@@ -14,7 +14,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Test a video language model.")
     launch.add_common_arguments(parser)
     parser.add_argument("checkpoint", help="checkpoint file")
-    parser.add_argument("--out", metavar="FILE", help="write metrics and predictions to FILE.json, or the latter to .jsonl")
+    parser.add_argument("--out", metavar="FILE", help="write results to FILE: .json, or .jsonl (predictions alone)")
     return parser.parse_args()
 
 
@@ -26,7 +26,7 @@ def main() -> None:
     launch.local_rank(args)
     cfg = launch.load_config(args)
     if cfg.get("test_dataloader") is None:
-        raise ValueError(f"{args.config} has no test_dataloader, test_cfg and test_evaluator: there is nothing to test.")
+        raise ValueError(f"{args.config} has no test_dataloader, test_cfg and test_evaluator: nothing to test.")
     cfg.resume, cfg.load_from = False, args.checkpoint
     launch.set_resume(cfg, None)
     runner = launch.build_runner(cfg)

@@ -207,7 +207,8 @@ def _globals_of(path: Path) -> list[str]:
 
 
 def _globals_of_pickle(data: bytes) -> list[str]:
-    names, strings = set(), []
+    names: set[str] = set()
+    strings: list[str] = []
     try:
         for opcode, argument, _ in pickletools.genops(data):
             if opcode.name == "GLOBAL":

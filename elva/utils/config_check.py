@@ -1,7 +1,7 @@
 """Finds what is misspelt in a config before anything is built.
 
-MMEngine ignores a top-level option that it does not know, and most options of a section reach the component that they are
-meant for only after the weights are loaded. Every message here names the key, what was probably meant, and the file.
+MMEngine ignores a top-level option that it does not know, and most others reach the component that they are meant for
+only after the weights are loaded. Every message here names the key, what was probably meant, and the file.
 """
 
 import difflib
@@ -11,7 +11,7 @@ from typing import Any
 
 from mmengine import registry as mmengine_registries
 from mmengine.config import Config
-from mmengine.optim import DefaultOptimWrapperConstructor, OptimWrapper
+from mmengine.optim import OptimWrapper
 from mmengine.runner import EpochBasedTrainLoop, IterBasedTrainLoop, LogProcessor, Runner, TestLoop, ValLoop
 from mmengine.utils.dl_utils import set_multi_processing
 from mmengine.visualization import Visualizer
@@ -140,7 +140,7 @@ def _top_level(cfg: Mapping[str, Any]) -> Iterator[str]:
             yield f"'{name}' is no option. Did you mean '{near[0]}'?"
     if cfg.get("default_scope") != r.SCOPE:
         yield (
-            f"default_scope is {cfg.get('default_scope')!r} and not '{r.SCOPE}', so that no component of ELVA is found. "
+            f"default_scope is {cfg.get('default_scope')!r} and not '{r.SCOPE}': no component of ELVA would be found. "
             "Put '_base_/default_runtime.py' into _base_."
         )
     if cfg.get("model") is None:
@@ -164,7 +164,8 @@ def _walk(value: Any, path: Path) -> Iterator[str]:
 
 def _check_dict(cfg: Mapping[str, Any], path: Path) -> Iterator[str]:
     key = _role(path)
-    arguments = {name: value for name, value in cfg.items() if name not in _POPPED.get(key, set()) | {"type", "_scope_"}}
+    popped = _POPPED.get(key, set()) | {"type", "_scope_"}
+    arguments = {name: value for name, value in cfg.items() if name not in popped}
     if key == "paramwise_cfg" or path == ("default_hooks",):
         known = _PARAMWISE_KEYS if key == "paramwise_cfg" else _DEFAULT_HOOKS
         yield from _unknown_keys(arguments, known, path, only_near=path == ("default_hooks",))
@@ -229,7 +230,7 @@ def _check_arguments(component: Callable[..., Any], arguments: dict[str, Any], p
         return
     if inspect.isclass(component) and _takes_any(component):
         owners = [c for c in component.__mro__ if "__init__" in c.__dict__ and c not in (object, nn.Module)]
-        known = set().union(*(_parameters(c.__init__) for c in owners))  # what **kwargs may be passed on to
+        known = set().union(*(_parameters(vars(c)["__init__"]) for c in owners))  # what **kwargs may be passed on to
         yield from _unknown_keys(arguments, known, path, only_near=bool(owners))
 
 

@@ -1,8 +1,9 @@
-"""What ``tools/train.py`` and ``tools/test.py`` share: reading a config, turning options into it, errors, exit codes."""
+"""What ``tools/train.py`` and ``tools/test.py`` share: configs, options of the command line, errors, exit codes."""
 
 import errno
 import os
 import re
+import shlex
 import sys
 import traceback
 from argparse import ArgumentParser, Namespace
@@ -13,6 +14,7 @@ from typing import Any
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.runner import FlexibleRunner, Runner, find_latest_checkpoint
+from mmengine.utils import import_modules_from_strings
 
 import elva
 from elva.engine.hooks import Interrupted
@@ -25,7 +27,7 @@ _MIXED = "MixedPrecisionOptimWrapper"
 def add_common_arguments(parser: ArgumentParser) -> None:
     """Add what both commands take: the config, ``--work-dir``, ``--amp``, ``--cfg-options``, ``--launcher``."""
     parser.add_argument("config", help="config file")
-    parser.add_argument("--work-dir", help="where logs and checkpoints go (default: the config's, or work_dirs/<config>)")
+    parser.add_argument("--work-dir", help="for logs and checkpoints (default: the config's, or work_dirs/<config>)")
     parser.add_argument("--amp", action="store_true", help="compute in bfloat16 where it is safe, on CPU as well")
     add_cfg_options(parser)
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none", help="of processes")
@@ -58,8 +60,10 @@ def read_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
     if not path.is_file():
         raise FileNotFoundError(f"There is no config {path} (the working directory is {Path.cwd()}).")
     try:
-        cfg = Config.fromfile(path)
+        cfg = Config.fromfile(path, import_custom_modules=False)
         cfg.merge_from_dict(options or {})
+        if cfg.get("custom_imports"):  # only now: the options may name some
+            import_modules_from_strings(**cfg.custom_imports)
     except Exception as error:
         raise ValueError(f"{path} cannot be read: {type(error).__name__}: {error}") from error
     return cfg
@@ -114,7 +118,7 @@ def set_resume(cfg: Config, resume: str | None) -> None:
         cfg.resume, cfg.load_from = True, resume
     start = cfg.get("load_from")
     if start and "://" not in start and not Path(start).expanduser().is_file():
-        hint = "" if resume else " It is the config's load_from: train the stage before first, or name another checkpoint."
+        hint = "" if resume else " load_from names it: train the stage before first, or name another checkpoint."
         raise FileNotFoundError(f"There is no checkpoint {start}.{hint}")
 
 
@@ -170,30 +174,35 @@ def run(main: Callable[[], None]) -> int:
 
 def resume_command(argv: list[str]) -> str:
     """The command ``argv`` with ``--resume``, whatever it resumed from itself."""
-    words = " ".join(argv)
-    return "python " + re.sub(r" --resume(?:[ =](?!-)\S+)?", "", words) + " --resume"
+    paths = {i + 1 for i, word in enumerate(argv) if word == "--resume"}  # the places of what may be its path
+    kept = [
+        word
+        for i, word in enumerate(argv)
+        if not word.startswith("--resume") and not (i in paths and not word.startswith("-"))
+    ]
+    return shlex.join(["python", *kept, "--resume"])
 
 
 def user_message(error: BaseException) -> str | None:
     """What to tell the user about ``error``; None if it is not theirs but a fault of the program (show the traceback).
 
-    Theirs are missing files, a full disk, and every ``ValueError`` raised by this package, its projects or MMEngine; one
-    raised by a library further in is not, nor is any other kind.
+    Theirs are missing files, a full disk, and every ``ValueError`` raised by this package, its projects or MMEngine;
+    one raised by a library further in is not, nor is any other kind.
     """
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return f"{error.strerror}: {error.filename}" if error.filename else str(error)
-    if isinstance(error, (FileNotFoundError, PermissionError)):
-        return str(error)
-    if not isinstance(error, ValueError):
+    if not isinstance(error, (ValueError, FileNotFoundError, PermissionError)):
         return None
     text = str(error)
     if text.startswith("Caught ") and "\nOriginal Traceback" in text:  # raised in a worker that loads data
         files = re.findall(r'File "(.+?)", line', text)
-        message = re.split(rf"\n(?:[\w.]+\.)?{type(error).__name__}: ", text)[-1].rstrip()
-        return message if Path(elva.__file__).parent in Path(files[-1]).parents else None
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
-    raised_in = frames[-1].f_globals.get("__name__", "") if frames else ""
-    return text if raised_in.split(".")[0] in ("elva", "projects", "tools", "mmengine", "__main__") else None
+        text = re.split(rf"\n(?:[\w.]+\.)?{type(error).__name__}: ", text)[-1].rstrip()
+        ours = Path(elva.__file__).parent in Path(files[-1]).parents
+    else:
+        frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+        module = frames[-1].f_globals.get("__name__", "") if frames else ""
+        ours = module.split(".")[0] in ("elva", "projects", "tools", "mmengine", "__main__")
+    return text if ours or not isinstance(error, ValueError) else None
 
 
 def local_rank(args: Namespace) -> None:

@@ -8,7 +8,15 @@ from collections.abc import Iterable, Iterator, Sized
 from typing import IO, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 T = TypeVar("T")
 
@@ -36,18 +44,18 @@ class Bars:
         self._handlers = [h for h in (logger.handlers if logger else []) if getattr(h, "stream", None) is sys.stdout]
         atexit.register(self.stop)  # a crash must not leave the terminal without a cursor
 
-    def add(self, title: str, total: int, done: int = 0) -> int:
+    def add(self, title: str, total: int, done: int = 0) -> TaskID:
         """Show one more bar, and the display with the first; returns the bar's number."""
         if not self._display.live.is_started:
             self._display.start()
             self._move_handlers()
         return self._display.add_task(title, total=total, completed=done, note="")
 
-    def advance(self, bar: int, note: str = "") -> None:
+    def advance(self, bar: TaskID, note: str = "") -> None:
         """One step of a bar, with a word on how it goes."""
         self._display.update(bar, advance=1, note=note)
 
-    def remove(self, bar: int) -> None:
+    def remove(self, bar: TaskID) -> None:
         """Take a bar away."""
         self._display.remove_task(bar)
 

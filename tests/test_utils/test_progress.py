@@ -28,7 +28,8 @@ def test_line_names_what_is_left(arguments, line):
 def test_plain_lines_away_from_a_terminal():
     out = io.StringIO()
     assert list(track(range(3), "render", stream=out, every=0.0)) == [0, 1, 2]
-    assert [line.split(" (")[0] for line in out.getvalue().splitlines()] == ["render: 1/3", "render: 2/3", "render: 3/3"]
+    lines = [line.split(" (")[0] for line in out.getvalue().splitlines()]
+    assert lines == ["render: 1/3", "render: 2/3", "render: 3/3"]
 
 
 def test_plain_lines_are_rare_but_the_last_is_there():

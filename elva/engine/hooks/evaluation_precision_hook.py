@@ -12,7 +12,7 @@ from elva.registry import HOOKS
 
 @HOOKS.register_module()
 class EvaluationPrecisionHook(Hook):
-    """Run ``val_step`` and ``test_step`` under the autocast of ``MixedPrecisionOptimWrapper``, if the config trains with it.
+    """Run ``val_step`` and ``test_step`` under the autocast of ``MixedPrecisionOptimWrapper``, if training has it.
 
     MMEngine's loops know an ``fp16`` switch alone, which means float16 on a GPU and bfloat16 on a CPU.
     """

@@ -66,7 +66,7 @@ class InterruptHook(Hook):
         """Stop during a validation within training; its result is not needed to resume."""
         if self._previous and self._stops(batch_idx + 1):
             for hook in runner.hooks:
-                if isinstance(hook, EMAHook):  # holds its averaged weights in the model's place until the validation ends
+                if isinstance(hook, EMAHook):  # its averaged weights stand in the model's place until validation ends
                     hook.after_val_epoch(runner)
             self._stop(runner, runner.iter)
 

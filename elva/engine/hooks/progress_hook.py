@@ -5,6 +5,7 @@ from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
+from rich.progress import TaskID
 
 from elva.registry import HOOKS
 from elva.utils.progress import Bars
@@ -21,7 +22,7 @@ class ProgressHook(Hook):
 
     def __init__(self) -> None:
         self._bars: Bars | None = None
-        self._train = self._evaluation = 0
+        self._train = self._evaluation = TaskID(0)
         self._training = False
 
     def before_train(self, runner: Any) -> None:
@@ -68,9 +69,9 @@ class ProgressHook(Hook):
         self._training = False
         self._stop()
 
-    def _add(self, runner: Any, title: str, total: int, done: int = 0) -> int:
+    def _add(self, runner: Any, title: str, total: int, done: int = 0) -> TaskID:
         if not (sys.stderr.isatty() and is_main_process()):
-            return 0
+            return TaskID(0)
         self._bars = self._bars or Bars(runner.logger)
         return self._bars.add(title, total, done)
 

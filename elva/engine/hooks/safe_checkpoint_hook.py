@@ -13,12 +13,14 @@ from elva.utils.checkpoint import n_bytes, require_space
 class SafeCheckpointHook(CheckpointHook):
     """MMEngine's ``CheckpointHook``, which never leaves you without a checkpoint.
 
-    It makes sure before training that one checkpoint fits on the disk, and deletes the oldest of ``max_keep_ckpts`` after
-    the newest is written (MMEngine: before, so that a full disk costs both).
+    It makes sure before training that one checkpoint fits on the disk, and deletes the oldest of ``max_keep_ckpts``
+    after the newest is written (MMEngine: before, so that a full disk costs both).
 
     Args:
         **kwargs: ``interval``, ``by_epoch``, ``max_keep_ckpts``, ``save_best``, ... of ``CheckpointHook``.
     """
+
+    max_keep_ckpts: int
 
     def before_train(self, runner: Any) -> None:
         """Find the place for the checkpoints.

@@ -12,7 +12,7 @@ from elva.registry import HOOKS
 class SkippedSamplesHook(Hook):
     """Write every skipped sample to ``work_dir/skipped.jsonl``; report new ones at each log interval.
 
-    The data set itself stops the run when too many are skipped: it may sit in a worker process, where only it can count.
+    The data set itself stops the run when too many are skipped: it knows which of its samples were, in any worker.
 
     Args:
         interval: Iterations between looks at the file. Default: 50.

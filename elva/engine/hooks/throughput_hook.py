@@ -14,8 +14,8 @@ from elva.registry import HOOKS
 class ThroughputHook(Hook):
     """Log ``tokens_per_s`` (rows that enter the first layer, all ranks, over wall time) and, on a CPU, ``memory``.
 
-    ``memory`` is the peak resident set in MiB; on a GPU MMEngine logs the peak of the allocated memory by that name. The
-    rows are the model's ``rows/layer00`` (mean of the batch's samples); a model that reports none gets no ``tokens_per_s``.
+    ``memory`` is the peak resident set in MiB; on a GPU MMEngine logs the peak of the allocated memory by that name.
+    The rows are the model's ``rows/layer00`` (mean of the batch's samples); without it there is no ``tokens_per_s``.
 
     Args:
         interval: Iterations between two values: the logger's interval. Default: 10.

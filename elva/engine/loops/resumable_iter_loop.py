@@ -16,13 +16,13 @@ from elva.registry import LOOPS
 class ResumableIterLoop(BaseLoop):
     """Train for a number of iterations; ``train_cfg=dict(type='ResumableIterLoop', max_iters=..., val_interval=...)``.
 
-    MMEngine's ``IterBasedTrainLoop`` resumes by drawing, and so decoding, every batch that was already trained on: hours
-    on video. Here the sampler's indices are drawn instead, which costs microseconds. The workers start in ``run``, after
-    the hooks' ``before_train``, so that they inherit what the hooks set (signal handlers, the dataset's skip log).
+    MMEngine's ``IterBasedTrainLoop`` resumes by drawing, and so decoding, every batch that was already trained on:
+    hours on video. Here the sampler's indices are drawn instead, a million a second. The workers start in ``run``,
+    after the hooks' ``before_train``, so that they inherit what the hooks set (signal handlers, the skip log).
 
     Args:
         runner: The runner; given by it.
-        dataloader: A dataloader or its config; its sampler must be an ``InfiniteSampler`` (or have ``indices`` like it).
+        dataloader: A dataloader or its config; its sampler is an ``InfiniteSampler`` (or has ``indices`` like it).
         max_iters: Iterations in all, those before a resume included.
         val_begin: First iteration that may be followed by validation. Default: 1.
         val_interval: Iterations between validations; one more follows the last iteration. Default: 1000.
@@ -92,6 +92,6 @@ class ResumableIterLoop(BaseLoop):
         """An iterator over the batches that come after those of the first ``iter`` iterations."""
         seen = self._iter * self.dataloader.batch_size
         if seen:
-            print_log(f"Resuming after {self._iter} iterations: {seen} samples passed over undecoded.", logger="current")
+            print_log(f"Resuming after {self._iter} iterations: {seen} samples passed over undecoded.", "current")
             deque(islice(self.dataloader.sampler.indices, seen), maxlen=0)
         return iter(self.dataloader)

@@ -74,5 +74,5 @@ def autocast_dtype(name: str, device_type: str) -> torch.dtype:
     if name not in DTYPES:
         raise ValueError(f"optim_wrapper.dtype is '{name}'; it must be one of {', '.join(DTYPES)}.")
     if name == "float16" and device_type != "cuda":
-        raise ValueError(f"optim_wrapper.dtype is 'float16', which needs a GPU and not a {device_type}: use 'bfloat16'.")
+        raise ValueError(f"optim_wrapper.dtype 'float16' needs a GPU and not a {device_type}: use 'bfloat16'.")
     return DTYPES[name]

@@ -16,9 +16,7 @@ def test_same_names_and_shapes_fit():
 
 def test_differences_are_named_and_counted():
     many = [f"llm.{i}" for i in range(6)]
-    assert mismatches(weights(*many), {}, ()) == [
-        "Missing in the checkpoint: llm.0, llm.1, llm.2, llm.3, and 2 more."
-    ]
+    assert mismatches(weights(*many), {}, ()) == ["Missing in the checkpoint: llm.0, llm.1, llm.2, llm.3, and 2 more."]
     assert mismatches({}, weights("head"), ()) == ["Unknown to the model: head."]
     assert mismatches(weights("a", width=3), weights("a", width=2), ()) == [
         "Of another shape: a (2,) where the model has (3,)."

@@ -1,4 +1,5 @@
 import sys
+from typing import ClassVar
 
 import pytest
 from mmengine.runner import Runner
@@ -8,7 +9,7 @@ from tests.test_engine.toy import toy_config, train
 
 
 class FakeBars:
-    made: list["FakeBars"] = []
+    made: ClassVar[list["FakeBars"]] = []
 
     def __init__(self, logger) -> None:
         self.log: list[tuple] = []

@@ -14,7 +14,16 @@ def test_everything_is_logged_by_name(tmp_path):
     lines = (tmp_path / runner.timestamp / "vis_data" / "scalars.json").read_text().splitlines()
     logged = [entry for entry in map(json.loads, lines) if "loss" in entry]
     assert [entry["step"] for entry in logged] == [4, 8, 12]
-    expected = {"loss", "loss_gen", "rows/layer00", "merge/share_layer02", "tokens_per_s", "time", "data_time", "memory", "lr"}
+    expected = {
+        "loss",
+        "loss_gen",
+        "rows/layer00",
+        "merge/share_layer02",
+        "tokens_per_s",
+        "time",
+        "data_time",
+        "memory",
+    }
     assert expected <= set(logged[0])
     times = runner.message_hub.get_scalar("train/time").mean(4)
     assert logged[-1]["tokens_per_s"] == pytest.approx(5 * 2 / times, rel=0.01)
