@@ -257,13 +257,15 @@ class HFDecoder(DecoderLLM):
         """Refuse a model whose own forward pass does more than the loop does (scales, caps, norms of its own)."""
         ids = torch.arange(expected_1TV.shape[1], device=expected_1TV.device)[None]
         state = assemble(self.embed, ids, torch.ones_like(ids, dtype=torch.bool), None, video_id=-1).state
-        training = self.training
+        training, cache = self.training, KVCache.empty(self.depth)
         try:
-            got_1TV = self.eval().logits(self(state).h)
+            got_1TV = self.eval().logits(self(state, cache=cache).h)
         except (TypeError, RuntimeError) as error:
             raise ValueError(refusal(self.model, f"they need more than they are given: {error}")) from error
         if (got_1TV - expected_1TV).norm() > 0.05 * expected_1TV.norm():
             raise ValueError(refusal(self.model, "transformers' own forward pass gives other numbers"))
+        if not all(layer.length for layer in cache.layers):
+            raise ValueError(refusal(self.model, "they have an attention of their own that takes no mask"))
         self.train(training)
 
 

@@ -1,8 +1,8 @@
 """What every merger promises."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from torch import nn
 
@@ -24,7 +24,16 @@ class Merger(nn.Module):
 
     A merger is written in two verbs of the state, ``select`` and ``fold``; they keep every field in step. It never
     merges text or ``FRAME`` rows, nor rows of different kinds, and never changes the order of the surviving rows.
+
+    Some arguments mean the same wherever a merger has them, and :data:`elva.testing.MERGER_CONTRACT` tests them:
+    ``ratio``, the share of the visual rows that is taken away; ``streaming``, merged rows get the latest rank of their
+    members; ``similarity``, what two rows are compared by, which must not let a huge channel decide.
+
+    Attributes:
+        identity: Settings, each of them a set of arguments, under which it does nothing at all. Default: none known.
     """
+
+    identity: ClassVar[Sequence[Mapping[str, Any]]] = ()
 
     @abstractmethod
     def sites(self, depth: int) -> Sequence[tuple[int, When]]:

@@ -54,6 +54,8 @@ class HierarchicalTemporalMerger(Merger):
         ValueError: If ``ratio`` is not in [0, 0.99], or ``layers`` are not rising.
     """
 
+    identity = ({"ratio": 0.0}, {"tau": 1.1})
+
     def __init__(
         self,
         layers: Sequence[int] = (2, 6),

@@ -13,6 +13,8 @@ from .base import Merger, Site, When
 class NoMerge(Merger):
     """Leaves every row where it is; it has no site, so it costs nothing."""
 
+    identity = ({},)
+
     def sites(self, depth: int) -> Sequence[tuple[int, When]]:
         """None."""
         del depth

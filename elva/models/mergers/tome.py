@@ -40,6 +40,8 @@ class ToMe(Merger):
         ValueError: If ``ratio`` is not in [0, 0.5].
     """
 
+    identity = ({"ratio": 0.0},)
+
     def __init__(
         self,
         layers: Sequence[int] = (2, 6),
