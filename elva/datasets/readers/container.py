@@ -28,7 +28,7 @@ def open_video(path: str) -> Iterator[tuple[InputContainer, VideoStream]]:
     """
     check_file(path)
     try:
-        container = av.open(path)
+        container = av.open(path, metadata_errors="replace")  # titles need not be UTF-8
     except av.FFmpegError as error:
         raise VideoReadError(
             f"{path}: not a video, or one that is damaged or cut short before its header ended ({error.strerror}). "
@@ -37,9 +37,9 @@ def open_video(path: str) -> Iterator[tuple[InputContainer, VideoStream]]:
     with container:
         try:
             yield container, _video_stream(container, path)
-        except av.FFmpegError as error:
+        except (av.FFmpegError, IndexError) as error:  # IndexError: PyAV's, where damage makes a stream appear midway
             raise VideoReadError(
-                f"{path}: is corrupt or cut short, decoding failed ({error.strerror}). "
+                f"{path}: is corrupt or cut short, decoding failed ({getattr(error, 'strerror', error)}). "
                 f"Fetch the file again, or take it out of the annotation."
             ) from error
 
@@ -71,12 +71,12 @@ def no_frames(path: str) -> VideoReadError:
 
 def _video_stream(container: InputContainer, path: str) -> VideoStream:
     found = container.streams.best("video")
-    if not isinstance(found, VideoStream) or Disposition.attached_pic in found.disposition:
-        kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
-        hint = "is it an audio file?" if "audio" in kinds else "fetch the file again."
-        raise VideoReadError(f"{path}: has no video that can be decoded (streams found: {kinds}); {hint}")
-    _check_extent(found, path)
-    return found
+    if isinstance(found, VideoStream) and found.codec_context and Disposition.attached_pic not in found.disposition:
+        _check_extent(found, path)
+        return found
+    kinds = ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
+    hint = "is it an audio file?" if "audio" in kinds else "fetch the file again."
+    raise VideoReadError(f"{path}: has no video that can be decoded (streams found: {kinds}); {hint}")
 
 
 def _check_extent(stream: VideoStream, path: str) -> None:

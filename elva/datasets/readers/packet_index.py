@@ -68,7 +68,7 @@ def index_packets(path: str) -> PacketIndex:
 def _index(path: str, _mtime: int, _size: int) -> PacketIndex:
     with open_video(path) as (container, stream):
         packets = _packets(container, stream, path)
-        if not packets:
+        if all(packet.hidden for packet in packets):
             raise no_frames(path)
         return _from_packets(packets, stream)
 
@@ -103,7 +103,12 @@ def _from_packets(packets: list[_Packet], stream: VideoStream) -> PacketIndex:
         seconds=seconds,
         duration=float(seconds[-1]) + _last_duration(shown[-1].duration, stream),
         slack=slack(stream),
-        countable=is_indexed(stream) and len(shown) == len(packets) and _groups_are_closed(packets),
+        countable=(
+            is_indexed(stream)
+            and len(shown) == len(packets)
+            and stream.frames in (0, len(packets))  # decord aborts the process if a damaged header states billions
+            and _groups_are_closed(packets)
+        ),
     )
 
 

@@ -1,0 +1,32 @@
+"""Fixtures shared by all tests: small clips, each rendered once a session, when it is first asked for."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.clips import BROKEN, RECIPES, real_clips, render
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """A function from the name of a clip in ``tests.clips`` (``RECIPES`` or ``BROKEN``) to its path."""
+    folder = tmp_path_factory.mktemp("clips")
+    made: dict[str, Path] = {}
+
+    def path_of(name: str) -> str:
+        if name not in made:
+            made[name] = folder / name
+            if name in RECIPES:
+                render(made[name], RECIPES[name])
+            else:
+                BROKEN[name](made[name])
+        return str(made[name])
+
+    return path_of
+
+
+@pytest.fixture(params=[*RECIPES, *real_clips()], ids=lambda name: Path(name).name)
+def any_clip(request: pytest.FixtureRequest, clip: Callable[[str], str]) -> str:
+    """The path of each rendered clip, and of each clip in the folder that ``ELVA_TEST_CLIPS`` names."""
+    return clip(request.param) if request.param in RECIPES else request.param
