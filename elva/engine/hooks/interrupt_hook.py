@@ -35,8 +35,8 @@ class InterruptHook(Hook):
     """Finish the step that is running, save ``work_dir/interrupted.pth``, and raise :class:`Interrupted`.
 
     ``last_checkpoint`` then names that file, so that ``--resume`` continues from it. A second signal aborts at once.
-    With accumulated gradients the stop waits for the next update: half a sum cannot be resumed. Workers that load data
-    inherit the handler and so outlive a Ctrl-C in the terminal until the main process ends them.
+    With accumulated gradients the stop waits for the next update: half a sum cannot be resumed. A terminal sends Ctrl-C
+    to the workers that load data as well: they inherit the handler, and leave the decision to the main process.
 
     Args:
         interval: With several processes, iterations between their agreeing on a stop (they must stop at the same one,
@@ -65,9 +65,11 @@ class InterruptHook(Hook):
     def after_val_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Stop during a validation within training; its result is not needed to resume."""
         if self._previous and self._stops(batch_idx + 1):
-            for hook in runner.hooks:
-                if isinstance(hook, EMAHook):  # its averaged weights stand in the model's place until validation ends
-                    hook.after_val_epoch(runner)
+            self._stop(runner, runner.iter)
+
+    def on_lost_workers(self, runner: Any) -> None:
+        """Stop if the workers ended because the signal went to them too (``ResumableIterLoop`` calls it)."""
+        if self._signum:
             self._stop(runner, runner.iter)
 
     def after_train(self, runner: Any) -> None:
@@ -79,6 +81,7 @@ class InterruptHook(Hook):
             return
         self._signum = signum
         self._restore()  # the next one does what it would without this hook
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # torch raises in the midst of a step when a worker ends
         self._logger.warning("Stopping after this step; a second Ctrl-C aborts at once, without a checkpoint.")
 
     def _stops(self, count: int) -> bool:
@@ -93,6 +96,10 @@ class InterruptHook(Hook):
         return self._signum != 0
 
     def _stop(self, runner: Any, iteration: int) -> None:
+        if runner.message_hub.get_info("loop_stage") == "val":
+            for hook in runner.hooks:
+                if isinstance(hook, EMAHook):  # its averaged weights stand in the model's place until validation ends
+                    hook.after_val_epoch(runner)
         path = Path(runner.work_dir, "interrupted.pth")
         meta = {"epoch": runner.epoch, "iter": iteration}
         runner.save_checkpoint(runner.work_dir, path.name, meta=meta, by_epoch=False)

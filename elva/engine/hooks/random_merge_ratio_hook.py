@@ -33,14 +33,13 @@ class RandomMergeRatioHook(Hook):
     def before_train(self, runner: Any) -> None:
         """Remember the config's ratio."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        merger = getattr(model, "merger", None)
+        merger: Any = getattr(model, "merger", None)
         if not hasattr(merger, "ratio"):
             raise ValueError(
                 f"RandomMergeRatioHook sets model.merger.ratio, but the merger is a {type(merger).__name__}, "
                 "which has none. Take the hook out of the config, or choose a merger with a ratio."
             )
-        self._merger: Any = merger
-        self._configured = self._merger.ratio
+        self._merger, self._configured = merger, merger.ratio
 
     def before_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None) -> None:
         """Draw, set and log."""

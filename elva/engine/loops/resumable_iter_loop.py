@@ -1,7 +1,7 @@
 """Iteration-based training that resumes at the right sample without decoding the ones before it."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -69,10 +69,10 @@ class ResumableIterLoop(BaseLoop):
         batches = self._batches()
         while self._iter < self.max_iters and not self.stop_training:
             self.runner.model.train()
-            self.run_iter(next(batches))
+            self.run_iter(self._guarded(lambda: next(batches)))
             if self._validates():
-                self.runner.val_loop.run()
-        del batches  # ends the workers
+                self._guarded(self.runner.val_loop.run)
+        del batches  # ends the workers that are not persistent
         self.runner.call_hook("after_train_epoch")
         self.runner.call_hook("after_train")
         return self.runner.model
@@ -83,6 +83,14 @@ class ResumableIterLoop(BaseLoop):
         outputs = self.runner.model.train_step(data_batch, optim_wrapper=self.runner.optim_wrapper)
         self.runner.call_hook("after_train_iter", batch_idx=self._iter, data_batch=data_batch, outputs=outputs)
         self._iter += 1
+
+    def _guarded(self, step: Callable[[], Any]) -> Any:
+        """Do ``step``, which reads data; a signal that ended the workers too is not an error but a stop."""
+        try:
+            return step()
+        except RuntimeError:
+            self.runner.call_hook("on_lost_workers")
+            raise
 
     def _validates(self) -> bool:
         due = self._iter % self.val_interval == 0 or self._iter == self.max_iters
