@@ -137,6 +137,7 @@ def passes_the_gradient_on(name: str, **settings: Any) -> None:
     state = make_prompt(llm, SAMPLES).state
     h = state.h.clone().requires_grad_()
     out = llm(state.replace(h=h), merger)
+    assert out.h.requires_grad, "the result has no gradient"
     out.h[out.valid].square().sum().backward()
     assert h.grad is not None
     assert h.grad.isfinite().all(), "a gradient is not finite"
