@@ -33,7 +33,7 @@ class NativeResolution(ResolutionScheduler):
         self.min_patches = min_patches
 
     def assign(self, plan: FramePlan, meta: VideoMeta) -> FramePlan:
-        rows, cols = self._grid(meta.height / self.patch_size, meta.width / self.patch_size)
+        rows, cols = self._grid(max(1.0, meta.height / self.patch_size), max(1.0, meta.width / self.patch_size))
         return replace(plan, sizes=((rows * self.patch_size, cols * self.patch_size),) * len(plan))
 
     def _grid(self, height: float, width: float) -> tuple[int, int]:
@@ -44,7 +44,7 @@ class NativeResolution(ResolutionScheduler):
         cols = min(max(1.0, width * scale), self.max_patches)
         around = product((math.floor(rows), math.ceil(rows)), (math.floor(cols), math.ceil(cols)))
         growth = max(1.0, scale)
-        most_rows, most_cols = max(1, round(height * growth)), max(1, round(width * growth))
+        most_rows, most_cols = round(height * growth), round(width * growth)
         grids = [(r, c) for r, c in around if r * c <= self.max_patches and r <= most_rows and c <= most_cols]
         return min(grids, key=lambda grid: (self._misfit(grid, height / width), -grid[0] * grid[1]))
 

@@ -105,12 +105,12 @@ def test_random_damage_never_raises_anything_else(
             data[rng.randrange(len(data))] ^= rng.randrange(1, 256)
         path = folder / f"{seed}_{name}"
         path.write_bytes(data)
+        outcome: object = None
         try:
-            frames, _ = reader_type().read(str(path), [0.0, 0.8, 1.5])
+            outcome = len(reader_type().read(str(path), [0.0, 0.8, 1.5])[0])
         except VideoReadError as error:
-            assert str(path) in str(error)
-        else:
-            assert len(frames) == 3
+            outcome = str(error).partition(": ")[0]
+        assert outcome in (3, str(path))
 
 
 @pytest.mark.parametrize("reader_type", READERS)

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from pathlib import Path
 
 import decord
 import numpy as np
@@ -50,3 +51,16 @@ def test_a_frame_wanted_twice_is_decoded_once(clip: Clip, monkeypatch: pytest.Mo
     assert asked == [[0, 10]]
     assert [number(frame) for frame in frames] == [0, 0, 10, 10]
     np.testing.assert_allclose(times, [0.0, 0.0, 0.4, 0.4])
+
+
+def test_a_header_that_states_too_many_frames_is_kept_from_decord(
+    clip: Clip, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with open(clip("h264.mp4"), "rb") as file:
+        data = bytearray(file.read())
+    table = data.index(b"stts") + 4  # version, number of entries, frames of the first entry
+    data[table + 8 : table + 12] = (4_000_000_000).to_bytes(4, "big")
+    path = tmp_path / "billions.mp4"
+    path.write_bytes(data)
+    monkeypatch.setattr(decord, "VideoReader", None)  # it would abort the process: std::bad_alloc
+    assert number(DecordReader().read(str(path), [0.4])[0][0]) == 10

@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from elva.datasets.readers import DecordReader, FrameFolderReader, PyAVReader, VideoReader, VideoReadError
-from elva.datasets.readers import is_image_file
+from elva.datasets.readers import (
+    DecordReader,
+    FrameFolderReader,
+    PyAVReader,
+    VideoReader,
+    VideoReadError,
+    is_image_file,
+)
 
 READERS = [DecordReader(), PyAVReader(), FrameFolderReader(fps=3.0)]
 HALVES = np.concatenate([np.full((8, 6, 3), (250, 10, 10)), np.full((4, 6, 3), (10, 10, 250))]).astype(np.uint8)
