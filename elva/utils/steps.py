@@ -93,14 +93,16 @@ def run_command(step: Step) -> None:
         StepFailedError: If it fails.
     """
     stdout = subprocess.PIPE if step.log else None
-    process = subprocess.Popen(step.command, stdin=subprocess.DEVNULL, stdout=stdout, text=True, errors="replace")
-    try:
-        if process.stdout is not None:
-            _keep(process.stdout, Path(step.log))
-        code = process.wait()
-    except BaseException:  # Ctrl-C, or whatever else ends this process: end the command as well
-        end_tree(process)
-        raise
+    with subprocess.Popen(
+        step.command, stdin=subprocess.DEVNULL, stdout=stdout, text=True, errors="replace"
+    ) as process:
+        try:
+            if process.stdout is not None:
+                _keep(process.stdout, Path(step.log))
+            code = process.wait()
+        except BaseException:  # Ctrl-C, or whatever else ends this process: end the command as well
+            end_tree(process, GRACE)
+            raise
     if code:
         log = f" Its log: {step.log}" if step.log else ""
         raise StepFailedError(
@@ -109,7 +111,7 @@ def run_command(step: Step) -> None:
         )
 
 
-def end_tree(process: subprocess.Popen, grace: float = GRACE) -> None:
+def end_tree(process: subprocess.Popen, grace: float) -> None:
     """End a command and everything that it started.
 
     A Ctrl-C in the terminal has reached the command too, so it gets ``grace`` seconds to end by itself first.
