@@ -99,7 +99,7 @@ class KVCache:
     def tensors(self) -> dict[str, Tensor]:
         """A copy of everything that is cached, by name; ``safetensors`` can save it."""
         assert self.next_pos is not None
-        out = {"next_pos": self.next_pos}
+        out = {"next_pos": self.next_pos.clone()}
         for index, layer in enumerate(self.layers):
             for name in ("k", "v", "rank", "valid"):
                 dim = 2 if name in "kv" else 1
