@@ -9,7 +9,7 @@ load_image = dict(
 )
 load_video = dict(
     type='LoadVideo',
-    reader=dict(type='DecordReader'),
+    reader=dict(type='PyAVReader'),
     sampler=dict(type='UniformSampler', num_frames=8),
     resolution=dict(type='FixedResolution', size=(48, 48), patch_size=12),
 )
