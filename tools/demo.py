@@ -25,6 +25,7 @@ CLIPS = {"train": 3000, "val": 0, "test": 500}
 QUICK_CLIPS = {"train": 64, "val": 0, "test": 20}
 QUICK_ITERS = 6
 LLM_SHAPE = {"hidden": 128, "layers": 4, "heads": 4, "kv-heads": 4, "intermediate": 384}
+TEXTS = ("caption", "caption_original", "image_caption", "image_caption_original", "qa")
 RUNS = {  # name: (title, config, options)
     "merged": ("Testing", "elva_tiny_stage3.py", ()),
     "no_merge": ("Testing without merging", "elva_tiny_stage3.py", ("model.merger.ratio=0",)),
@@ -55,7 +56,7 @@ def plan(quick: bool) -> tuple[list[Step], str]:
         ends = [str(Path(end).with_name(f"iter_{QUICK_ITERS}.pth")) for end in ends]
     data, llm = f"{OUT}/data", f"{OUT}/llm"
     clips = [f"--{split}={number}" for split, number in (QUICK_CLIPS if quick else CLIPS).items()]
-    texts = [f"{data}/train_{kind}.json" for kind in ("image_caption", "caption", "qa")]
+    texts = [f"{data}/train_{kind}.json" for kind in TEXTS]
     shape = [f"--{key}={value}" for key, value in LLM_SHAPE.items()]
 
     def step(name: str, title: str, tool: str, *args: str) -> Step:
@@ -123,7 +124,9 @@ def main(argv: list[str] | None = None) -> int:
     args = parse_args(argv)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # keeps its lines between those of the steps
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")  # they show tiny files being read
-    signal.signal(signal.SIGTERM, _terminate)
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(signum) is signal.SIG_DFL:  # under nohup it is not
+            signal.signal(signum, _terminate)
     try:
         run(args, begin)
     except StepFailedError as error:

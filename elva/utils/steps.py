@@ -13,7 +13,7 @@ from typing import IO
 import psutil
 
 GRACE = 10.0
-"""Seconds that a command has to end by itself after an interruption: a training saves a checkpoint first."""
+"""Seconds that a command has to end after an interruption: a training finishes its step and saves a checkpoint."""
 
 PROGRESS = re.compile(r"(Iter|Epoch)\((train|val|test)\).*")
 """What MMEngine says about how far it is, with the time left."""
@@ -94,7 +94,12 @@ def run_command(step: Step) -> None:
     """
     stdout = subprocess.PIPE if step.log else None
     with subprocess.Popen(
-        step.command, stdin=subprocess.DEVNULL, stdout=stdout, text=True, errors="replace"
+        step.command,
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        text=True,
+        errors="replace",
+        process_group=0,  # a Ctrl-C in the terminal comes to this process alone, which passes it on as a SIGTERM
     ) as process:
         try:
             if process.stdout is not None:
@@ -112,9 +117,7 @@ def run_command(step: Step) -> None:
 
 
 def end_tree(process: subprocess.Popen, grace: float) -> None:
-    """End a command and everything that it started.
-
-    A Ctrl-C in the terminal has reached the command too, so it gets ``grace`` seconds to end by itself first.
+    """Ask a command to end, and end what is left of it and of what it started after ``grace`` seconds.
 
     Args:
         process: The command.
@@ -123,15 +126,14 @@ def end_tree(process: subprocess.Popen, grace: float) -> None:
     try:
         tree = [*psutil.Process(process.pid).children(recursive=True), psutil.Process(process.pid)]
     except psutil.NoSuchProcess:
-        tree = []
+        return
+    process.terminate()
+    alive = tree
     try:
-        process.wait(grace)
-    except (subprocess.TimeoutExpired, KeyboardInterrupt):  # it hangs, or the user presses Ctrl-C again
-        process.terminate()
-    _, alive = psutil.wait_procs(tree, timeout=2)
-    for survivor in alive:
-        survivor.kill()
-    process.wait()
+        _, alive = psutil.wait_procs(tree, timeout=grace)
+    finally:  # also if the user presses Ctrl-C again
+        for survivor in alive:
+            survivor.kill()
 
 
 def clock(seconds: float) -> str:

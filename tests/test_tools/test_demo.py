@@ -82,7 +82,7 @@ def fake(monkeypatch: pytest.MonkeyPatch, root: Path, *codes: str) -> None:
     steps = [Step(f"s{i}", f"Step {i}", (sys.executable, "-c", code), 1.0) for i, code in enumerate(codes)]
     monkeypatch.setattr(demo, "ROOT", root)
     monkeypatch.setattr(demo, "plan", lambda quick: (steps, "c.pth"))
-    monkeypatch.setattr(demo.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(demo.signal, "signal", lambda *_: None)  # pytest's own process keeps its handlers
     monkeypatch.chdir(root)
 
 
