@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from elva.models.llms import Assembly, Sampling, Trace, assemble, generate
 from elva.models.reducers import ReduceContext
-from elva.models.teachers.frames import teacher_frames
+from elva.models.teachers import FeatureCache, cached_features, teacher_frames
 from elva.registry import LLMS, MERGERS, MODELS, REDUCERS, SUPERVISORS, TEACHERS, TOKENIZERS
 from elva.structures import Clip, SequenceState, VideoQASample, VideoTokens
 from elva.utils.text_tokenizer import VIDEO_PAD, load_text_tokenizer, stop_ids
@@ -34,6 +34,8 @@ class VideoLLM(BaseModel):
         merger: Config of the merger inside it (``MERGERS``). Default: none.
         reducers: Configs of the reducers before it (``REDUCERS``), applied in order. Default: none.
         teacher: Config of the frozen teacher (``TEACHERS``). Default: none.
+        teacher_cache: Keys of :class:`FeatureCache`: keep the teacher's features on disk. Not for pipelines that change
+            pixels at random. Default: none are kept.
         supervisors: Configs of the losses against the teacher (``SUPERVISORS``). Default: none.
         text_tokenizer: Directory of the text tokenizer. Default: ``llm.path``.
         generation: Keys of :class:`Sampling`. Default: greedy, at most 32 tokens.
@@ -52,13 +54,14 @@ class VideoLLM(BaseModel):
         merger: Config | None = None,
         reducers: Sequence[Config] = (),
         teacher: Config | None = None,
+        teacher_cache: Config | None = None,
         supervisors: Sequence[Config] = (),
         text_tokenizer: str | None = None,
         generation: Config | None = None,
         trainable: Sequence[str] | None = None,
         data_preprocessor: Config | None = None,
     ) -> None:
-        super().__init__(data_preprocessor=data_preprocessor or {"type": "VideoDataPreprocessor"})
+        super().__init__(data_preprocessor=MODELS.build(data_preprocessor or {"type": "VideoDataPreprocessor"}))
         if supervisors and teacher is None:
             raise ValueError("model.supervisors compare with a teacher: give model.teacher, or no supervisors")
         self.llm = LLMS.build(llm)
@@ -67,6 +70,7 @@ class VideoLLM(BaseModel):
         self.reducers = nn.ModuleList(REDUCERS.build(r) for r in reducers)
         self.merger = MERGERS.build(merger) if merger else None
         self.teacher = TEACHERS.build(teacher) if teacher else None
+        self.teacher_cache = FeatureCache(**teacher_cache) if teacher_cache else None
         sizes = {"in_channels": width, "teacher_channels": self.teacher.channels} if self.teacher else {}
         self.supervisors = nn.ModuleList(SUPERVISORS.build({**s, **sizes}) for s in supervisors)
         self.text_tokenizer_path = text_tokenizer or llm.get("path")
@@ -112,13 +116,20 @@ class VideoLLM(BaseModel):
         return assemble(self.llm.embed, ids, valid, tokens, video_id, self.llm.frame_mask), tokens
 
     def loss(self, inputs: dict[str, Any]) -> dict[str, Tensor]:
-        """Named losses of a batch, and numbers for the log."""
+        """Named losses of a batch, and numbers for the log.
+
+        Raises:
+            ValueError: If the batch has no labels.
+        """
+        if inputs["labels"] is None:
+            raise ValueError("mode='loss' needs labels: give TokenizeConversation mode='train' in the pipeline")
         assembly, tokens = self.assemble(inputs)
         trace = Trace()
         state = self.llm(assembly.state, self.merger, trace=trace)
         targets = state.src.gather(assembly.targets(inputs["labels"]), state.h.shape[1], IGNORE)
         some = targets != IGNORE
-        losses = {"loss_gen": F.cross_entropy(self.llm.logits(state.h[some]).float(), targets[some])}
+        total = F.cross_entropy(self.llm.logits(state.h[some]).float(), targets[some], reduction="sum")
+        losses = {"loss_gen": total / some.sum().clamp(min=1)}  # 0, not NaN, where every answer was cut off
         if self.supervisors and tokens is not None:
             assert assembly.placement is not None
             losses |= self.supervise(assembly.placement.recover(state, tokens), inputs["clips"])
@@ -130,7 +141,10 @@ class VideoLLM(BaseModel):
         frames_VTCHW, unit_VT = teacher_frames(
             clips, self.teacher.image_size, self.data_preprocessor.denormalise, self.tokenizer.tubelet
         )
-        features = self.teacher(frames_VTCHW)
+        if self.teacher_cache is None:
+            features = self.teacher(frames_VTCHW)
+        else:
+            features = cached_features(self.teacher_cache, self.teacher, clips, frames_VTCHW)
         losses: dict[str, Tensor] = {}
         for supervisor in self.supervisors:
             losses |= supervisor(student, features, unit_VT)
