@@ -47,7 +47,7 @@ class RunPlan:
         self.batch: int = cfg.train_dataloader.batch_size
         self.configured_ratio = getattr(self.model.merger, "ratio", None)
         self.ratios = _ratios(cfg, self.configured_ratio)
-        self.low = cfg.optim_wrapper.type in MIXED
+        self.low = cfg.optim_wrapper.get("type") in MIXED
         self.recomputed = bool(self.llm.gradient_checkpointing)
         self.sharded = "FSDP" in str((cfg.get("strategy") or {}).get("type", ""))
         self._rows: dict[tuple[SampleShape, float | None, bool], list[int]] = {}

@@ -1,0 +1,18 @@
+"""What ``make bench`` measures, each against its target."""
+
+from .input_pipeline import input_pipeline
+from .merging import merging_growth, merging_share
+from .prefill import prefill
+from .result import Result
+from .train_step import train_step
+
+BENCHMARKS = {
+    "prefill": prefill,
+    "merging-share": merging_share,
+    "merging-growth": merging_growth,
+    "input-pipeline": input_pipeline,
+    "train-step": train_step,
+}
+"""By the name that ``--only`` takes."""
+
+__all__ = ["BENCHMARKS", "Result", "input_pipeline", "merging_growth", "merging_share", "prefill", "train_step"]
