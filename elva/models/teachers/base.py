@@ -11,10 +11,12 @@ class Teacher(nn.Module):
     Attributes:
         channels: Width Ct of its features.
         image_size: Side in pixels of the square frames that it takes.
+        identity: What its features depend on, in words; part of the key under which they are kept on disk.
     """
 
     channels: int
     image_size: int
+    identity: str
 
     @abstractmethod
     def forward(self, frames_VTCHW: Tensor) -> Tensor:

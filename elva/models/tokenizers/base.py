@@ -35,3 +35,10 @@ class VideoTokenizer(nn.Module):
     @abstractmethod
     def count(self, plan: FramePlan) -> int:
         """How many tokens ``forward`` makes of a clip with this plan; nothing is decoded or computed."""
+
+    @abstractmethod
+    def match_scale(self, rms: float) -> None:
+        """Rescale the last layer so that tokens start with this root mean square, that of the text embeddings.
+
+        Otherwise the visual tokens drown the text, or are drowned by it, in the first layers.
+        """
