@@ -1,7 +1,6 @@
 # Every target makes .venv by itself, once, and again when the requirements change. Needed: Python 3.11 or newer, make.
 
 PYTHON ?= python3.11 python3 python# candidates, in order; the first that runs and is new enough makes .venv
-TORCH_INDEX ?= https://download.pytorch.org/whl/cpu# where the CPU build of torch is published
 WORKERS ?= 2# parallel test processes
 ARGS ?=# more arguments for demo, test and bench
 
@@ -22,6 +21,7 @@ help:  ## this list
 
 install: $(STAMP)  ## make .venv and install the package, editable, with what tests and demo need
 
+demo: export ELVA_DEMO_START := $(shell date +%s)# so that the report counts the installation, too
 demo: $(STAMP)  ## render a data set, train the three stages, evaluate: work_dirs/demo/report.html
 	@$(BIN)/python tools/demo.py $(ARGS)
 
@@ -44,12 +44,13 @@ clean:  ## remove .venv, caches and build outputs; work_dirs and data stay
 	rm -rf $(VENV) build dist site *.egg-info .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# torch comes first and alone, from the index of its CPU builds (their version, 2.13.0+cpu, ranks above PyPI's CUDA
-# build 2.13.0); after that the constraints keep pip from exchanging it. The wheel of opencv-python needs the system's
-# libGL and X libraries; where these are missing, the same release without windows is laid over it.
+# torch comes first, in the version of the constraints, so that nothing after it fetches another. Where pip's default
+# index serves the CUDA build, name the index of PyTorch's CPU builds in the environment (PIP_EXTRA_INDEX_URL). The wheel
+# of opencv-python needs the system's libGL and X libraries; where these are missing, the same release without windows
+# is laid over it.
 $(STAMP): setup.py $(wildcard requirements/*.txt) | $(BIN)/python
-	@echo "Installing torch for the CPU ..."
-	@$(PIP) install -qq --no-deps --retries 2 --extra-index-url $(TORCH_INDEX) --constraint $(CPU) torch
+	@echo "Installing torch ..."
+	@$(PIP) install -qq --constraint $(CPU) torch==2.13.0
 	@echo "Installing elva and what it needs ..."
 	@$(PIP) install -qq --constraint $(CPU) --editable '.[dev]'
 	@$(BIN)/python -c 'import cv2' 2>/dev/null || { echo "Installing OpenCV without windows ..."; \
