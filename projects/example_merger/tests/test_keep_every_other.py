@@ -1,10 +1,12 @@
 from pathlib import Path
 
+import pytest
 import torch
 from mmengine import Config
 
 from elva.registry import MERGERS
 from elva.structures import Kind, SequenceState, SourceMap
+from elva.testing import MERGER_CONTRACT
 from projects.example_merger.keep_every_other import KeepEveryOther
 
 CONFIG = Path(__file__).parents[1] / "configs" / "elva_tiny_keep_every_other.py"
@@ -42,6 +44,11 @@ def test_config_exchanges_the_merger_and_nothing_else_of_the_model():
     assert base.model.pop("merger")["type"] != "KeepEveryOther"
     assert mine.model == base.model
     assert mine.work_dir != base.work_dir
+
+
+@pytest.mark.parametrize("check", MERGER_CONTRACT)
+def test_contract(check):
+    check("KeepEveryOther")
 
 
 def test_acts_once_before_the_attention_of_the_middle_layer():
