@@ -10,6 +10,8 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 CPU := requirements/cpu.txt
 
+# When make was called: the demo counts the installation, too.
+START := $(shell date +%s)
 # One thread a test process: two processes on two cores beat one process with two threads.
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
@@ -23,7 +25,7 @@ install: $(STAMP)  ## make .venv and install the package, editable, with what te
 
 demo: export ELVA_DEMO_START := $(shell date +%s)# so that the report counts the installation, too
 demo: $(STAMP)  ## render a data set, train the three stages, evaluate: work_dirs/demo/report.html
-	@$(BIN)/python tools/demo.py $(ARGS)
+	@ELVA_DEMO_START=$(START) $(BIN)/python tools/demo.py $(ARGS)
 
 test: $(STAMP)  ## the whole test suite
 	@$(THREADS) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
@@ -51,7 +53,7 @@ clean:  ## remove .venv, caches and build outputs; work_dirs and data stay
 $(STAMP): setup.py $(wildcard requirements/*.txt) | $(BIN)/python
 	@echo "Installing torch ..."
 	@$(PIP) install -qq --constraint $(CPU) torch==2.13.0
-	@echo "Installing elva and what it needs ..."
+	@echo "Installing elva and what it needs (a minute or more the first time) ..."
 	@$(PIP) install -qq --constraint $(CPU) --editable '.[dev]'
 	@$(BIN)/python -c 'import cv2' 2>/dev/null || { echo "Installing OpenCV without windows ..."; \
 	    $(PIP) install -qq --no-deps --force-reinstall --constraint $(CPU) opencv-python-headless; }
