@@ -10,8 +10,6 @@ STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 CPU := requirements/cpu.txt
 
-# When make was called: the demo counts the installation, too.
-START := $(shell date +%s)
 # One thread a test process: two processes on two cores beat one process with two threads.
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1
 
@@ -25,7 +23,7 @@ install: $(STAMP)  ## make .venv and install the package, editable, with what te
 
 demo: export ELVA_DEMO_START := $(shell date +%s)# so that the report counts the installation, too
 demo: $(STAMP)  ## render a data set, train the three stages, evaluate: work_dirs/demo/report.html
-	@ELVA_DEMO_START=$(START) $(BIN)/python tools/demo.py $(ARGS)
+	@$(BIN)/python tools/demo.py $(ARGS)
 
 test: $(STAMP)  ## the whole test suite
 	@$(THREADS) $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(ARGS)
