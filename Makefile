@@ -21,7 +21,6 @@ help:  ## this list
 
 install: $(STAMP)  ## make .venv and install the package, editable, with what tests and demo need
 
-demo: export ELVA_DEMO_START := $(shell date +%s)# so that the report counts the installation, too
 demo: $(STAMP)  ## render a data set, train the three stages, evaluate: work_dirs/demo/report.html
 	@$(BIN)/python tools/demo.py $(ARGS)
 

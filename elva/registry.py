@@ -115,6 +115,16 @@ STRATEGIES = Registry("strategy", ["elva.engine"], _roots.STRATEGIES)
 VISUALIZERS = Registry("visualizer", ["elva.visualization"], _roots.VISUALIZERS)
 INFERENCERS = Registry("inferencer", ["elva.apis"], _roots.INFERENCERS)
 
+# Without a child of this scope, MMEngine warns at every look-up and falls back to its own.
+MODEL_WRAPPERS = Registry("model wrapper", ["elva.engine"], _roots.MODEL_WRAPPERS)
+WEIGHT_INITIALIZERS = Registry("weight initializer", ["elva.models"], _roots.WEIGHT_INITIALIZERS)
+OPTIMIZERS = Registry("optimizer", ["elva.engine"], _roots.OPTIMIZERS)
+OPTIM_WRAPPER_CONSTRUCTORS = Registry("optim_wrapper constructor", ["elva.engine"], _roots.OPTIM_WRAPPER_CONSTRUCTORS)
+PARAM_SCHEDULERS = Registry("parameter scheduler", ["elva.engine"], _roots.PARAM_SCHEDULERS)
+EVALUATORS = Registry("evaluator", ["elva.evaluation"], _roots.EVALUATOR)
+VISBACKENDS = Registry("visualization backend", ["elva.visualization"], _roots.VISBACKENDS)
+LOG_PROCESSORS = Registry("log processor", ["elva.engine"], _roots.LOG_PROCESSORS)
+
 VIDEO_READERS = Registry("video reader", ["elva.datasets.readers"])
 FRAME_SAMPLERS = Registry("frame sampler", ["elva.datasets.sampling"])
 RESOLUTION_SCHEDULERS = Registry("resolution scheduler", ["elva.datasets.sampling"])

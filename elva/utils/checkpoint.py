@@ -10,6 +10,7 @@ import pickle
 import pickletools
 import re
 import shutil
+import zipfile
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -114,8 +115,9 @@ def load_checkpoint(filename: str | Path, map_location: Any = None) -> dict[str,
     path = Path(filename).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"There is no checkpoint {path}.")
+    mapped = map_location == "cpu" and zipfile.is_zipfile(path)  # pages on demand, shared by processes that load it too
     try:
-        checkpoint = torch.load(path, map_location=map_location, weights_only=True)
+        checkpoint = torch.load(path, map_location=map_location, weights_only=True, mmap=mapped)
     except (pickle.UnpicklingError, RuntimeError, EOFError, LookupError, ValueError) as error:
         raise ValueError(_why_not(path)) from error
     if not isinstance(checkpoint, dict):

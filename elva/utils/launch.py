@@ -13,11 +13,14 @@ from typing import Any
 
 import torch
 from mmengine.config import Config, DictAction
+from mmengine.dist import is_distributed
+from mmengine.registry import DefaultScope
 from mmengine.runner import FlexibleRunner, Runner, find_latest_checkpoint
 from mmengine.utils import import_modules_from_strings
 
 import elva
 from elva.engine.hooks import Interrupted
+from elva.registry import SCOPE
 
 from .config_check import check_config
 
@@ -63,6 +66,8 @@ def read_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
         cfg = Config.fromfile(path, import_custom_modules=False)
         cfg.merge_from_dict(options or {})
         if cfg.get("custom_imports"):  # only now: the options may name some
+            if os.getcwd() not in sys.path:
+                sys.path.append(os.getcwd())  # a script's own folder is on the path, a plug-in's is not
             import_modules_from_strings(**cfg.custom_imports)
     except Exception as error:
         raise ValueError(f"{path} cannot be read: {type(error).__name__}: {error}") from error
@@ -134,16 +139,25 @@ def build_runner(cfg: Config) -> Runner | FlexibleRunner:
     """The runner of ``cfg``: MMEngine's, or its flexible one if the config names a ``strategy``."""
     if cfg.launcher != "none" and not torch.cuda.is_available():
         _use_cpu_processes(cfg)
-    return (FlexibleRunner if cfg.get("strategy") else Runner).from_cfg(cfg)
+    if not cfg.get("strategy"):
+        return Runner.from_cfg(cfg)
+    DefaultScope.get_instance(SCOPE, scope_name=SCOPE)  # this runner looks its strategy up before it sets the scope
+    return FlexibleRunner.from_cfg(cfg)
 
 
 def _use_cpu_processes(cfg: Config) -> None:
     """Several processes without a GPU, which MMEngine's own start-up does not provide for."""
     if cfg.launcher != "pytorch":
         raise ValueError(f"--launcher {cfg.launcher} needs GPUs; without them take --launcher pytorch (torchrun).")
-    torch.distributed.init_process_group("gloo")
+    if not is_distributed():
+        torch.distributed.init_process_group("gloo")
     if not cfg.get("strategy"):
-        cfg.model_wrapper_cfg = {"type": "MMDistributedDataParallel", "device_ids": None, "broadcast_buffers": False}
+        cfg.model_wrapper_cfg = {
+            "type": "MMDistributedDataParallel",
+            "device_ids": None,
+            "broadcast_buffers": False,
+            "find_unused_parameters": cfg.get("find_unused_parameters", False),
+        }
 
 
 def run(main: Callable[[], None]) -> int:

@@ -6,7 +6,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
 
 from elva.registry import HOOKS
-from elva.utils.checkpoint import n_bytes, require_space
+from elva.utils.checkpoint import require_space
 
 
 @HOOKS.register_module()
@@ -32,7 +32,7 @@ class SafeCheckpointHook(CheckpointHook):
         if is_main_process():
             trained = [p for p in runner.model.parameters() if p.requires_grad]
             # Adam, the usual optimizer, keeps two moments of each trained weight
-            needed = n_bytes(list(runner.model.state_dict().values())) + 2 * sum(p.nbytes for p in trained)
+            needed = sum(w.nbytes for w in runner.model.state_dict().values()) + 2 * sum(p.nbytes for p in trained)
             require_space(runner.work_dir, needed, "a checkpoint (weights and optimizer)")
 
     def _save_checkpoint_with_step(self, runner: Any, step: int, meta: dict[str, Any]) -> None:

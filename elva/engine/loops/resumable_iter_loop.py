@@ -69,7 +69,7 @@ class ResumableIterLoop(BaseLoop):
         batches = self._batches()
         while self._iter < self.max_iters and not self.stop_training:
             self.runner.model.train()
-            self.run_iter(self._guarded(lambda: next(batches)))
+            self.run_iter(self._guarded(next, batches))
             if self._validates():
                 self._guarded(self.runner.val_loop.run)
         del batches  # ends the workers that are not persistent
@@ -84,10 +84,10 @@ class ResumableIterLoop(BaseLoop):
         self.runner.call_hook("after_train_iter", batch_idx=self._iter, data_batch=data_batch, outputs=outputs)
         self._iter += 1
 
-    def _guarded(self, step: Callable[[], Any]) -> Any:
+    def _guarded(self, step: Callable[..., Any], *arguments: Any) -> Any:
         """Do ``step``, which reads data; a signal that ended the workers too is not an error but a stop."""
         try:
-            return step()
+            return step(*arguments)
         except RuntimeError:
             self.runner.call_hook("on_lost_workers")
             raise
