@@ -72,7 +72,7 @@ def test_neither_path_nor_config_is_refused():
 
 def test_a_misspelt_key_of_the_config_is_refused():
     with pytest.raises(ValueError, match="no key 'hiden_size' for model_type='qwen2': did you mean 'hidden_size'"):
-        HFDecoder(config={"model_type": "qwen2", "hiden_size": 32})
+        HFDecoder(config={**QWEN2, "hiden_size": 32})
 
 
 @pytest.mark.parametrize(
