@@ -25,7 +25,7 @@ from .similarity import (
 )
 
 _BLOCK = 2**19
-"""Numbers compared at a time on a CPU: 2 MB of float32 stay in the cache, and memory does not grow with the clip."""
+"""Numbers that a core compares at a time: 2 MB of float32 stay in its cache, and memory does not grow with the clip."""
 
 
 @MERGERS.register_module()
@@ -128,7 +128,8 @@ def successive_pairs(state: SequenceState, unit: Metric) -> tuple[Tensor, Tensor
 
 def successive_cosines(rows_N: Tensor, unit: Metric, channels: int) -> Tensor:
     """(N,) float32: the cosine between each of the rows and the one before it; 0 for the first."""
-    block = max(1, (_BLOCK if rows_N.device.type == "cpu" else 32 * _BLOCK) // channels)
+    workers = torch.get_num_threads() if rows_N.device.type == "cpu" else 32
+    block = max(1, _BLOCK * workers // channels)
     cosines = [torch.zeros(1, device=rows_N.device)]
     for start in range(1, len(rows_N), block):
         x_RC = unit(rows_N[start - 1 : start + block])
