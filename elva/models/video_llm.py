@@ -104,7 +104,7 @@ class VideoLLM(BaseModel):
             return self.loss(inputs)
         if mode == "predict":
             return self.predict(inputs, data_samples or [])
-        return self.llm(self.assemble(inputs)[0].state, self.merger)  # type: ignore[no-any-return]
+        return self.llm(self.assemble(inputs)[0].state, self.merger)
 
     def assemble(self, inputs: dict[str, Any]) -> tuple[Assembly, VideoTokens | None]:
         """Pixels and text become one sequence; also the visual tokens that went into it."""

@@ -34,7 +34,7 @@ class FramePlan:
 
     Attributes:
         seconds: (T,) times in seconds since the first frame, non-decreasing. A reader returns the frame shown at each.
-        sizes: (T,) pairs ``(height, width)`` in pixels after resizing; empty until a resolution scheduler assigned them.
+        sizes: (T,) pairs ``(height, width)`` in pixels after resizing; empty until a resolution scheduler assigns them.
     """
 
     seconds: tuple[float, ...]
