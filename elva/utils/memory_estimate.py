@@ -8,40 +8,49 @@ allocator's fragments, CUDA's context (about half a GiB), communication buffers.
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from torch import nn
 
 from elva.models.llms import HFDecoder
 
 
-def state_bytes(model: nn.Module, moments: int = 2, shards: int = 1, low_precision: bool = False) -> dict[str, float]:
+def state_bytes(
+    model: nn.Module,
+    moments: int = 2,
+    low_precision: bool = False,
+    shards: int = 1,
+    units: Sequence[nn.Module] = (),
+) -> dict[str, float]:
     """Bytes of weights, gradients and optimizer state on one device.
 
     Args:
         model: On any device.
         moments: Values that the optimizer keeps for each trained weight, in the weight's type: 2 for Adam.
+        low_precision: Whether matrix products are in a 16-bit type: that needs a copy of weights of more bits.
         shards: Devices that weights, gradients and optimizer state are divided over (FSDP). Default: 1, each has all.
-        low_precision: Whether the forward pass computes in a 16-bit copy of the weights.
+        units: Modules whose weights are collected one at a time where they are divided; two at a time are there, one
+            in use and one on its way. What is in none of them is collected for the whole step.
 
     Returns:
-        ``'weights'``, ``'16-bit copy'``, ``'gradients'``, ``'optimizer'``. Divided weights are collected one layer at a
-        time, so the copy is then that of the largest layer, twice (one in use, one on its way).
+        ``'weights'``, ``'copy to compute in'``, ``'gradients'``, ``'optimizer'``.
     """
     parameters = list(model.parameters())
     trained = sum(p.numel() * p.element_size() for p in parameters if p.requires_grad)
-    wide = [p.numel() for p in parameters if p.element_size() > 2]
-    largest = max((_numel(layer) for layer in _layers(model)), default=0)
-    copy = 2.0 * sum(wide) if low_precision else 0.0
+    if shards == 1:
+        copied = sum(p.numel() for p in parameters if p.element_size() > 2) if low_precision else 0
+    else:
+        sizes = [sum(p.numel() for p in unit.parameters()) for unit in units]
+        copied = sum(p.numel() for p in parameters) - sum(sizes) + 2 * max(sizes, default=0)
+    element = 2 if low_precision else max((p.element_size() for p in parameters), default=0)
     return {
         "weights": sum(p.numel() * p.element_size() for p in parameters) / shards,
-        "16-bit copy": copy if shards == 1 else min(copy, 2 * 2.0 * largest),
+        "copy to compute in": float(copied * element),
         "gradients": trained / shards,
         "optimizer": moments * trained / shards,
     }
 
 
 def activation_bytes(
-    llm: HFDecoder, rows_per_layer: Sequence[float], recomputed: bool, low_precision: bool = False
+    llm: HFDecoder, rows_per_layer: Sequence[float], recomputed: bool, residual: int = 4, element: int = 4
 ) -> float:
     """Bytes that the decoder's layers keep for the backward pass.
 
@@ -52,13 +61,13 @@ def activation_bytes(
         llm: The language model.
         rows_per_layer: Rows of the whole batch that enter each layer, padding included.
         recomputed: Whether gradient checkpointing is on.
-        low_precision: Whether matrix products are in a 16-bit type (the residual stream stays in the weights' type).
+        residual: Bytes of a number of the residual stream: as the embedding table gives it.
+        element: Bytes of a number in matrix products.
     """
-    full = layer_bytes_per_row(llm.model.config, _element(llm), 2 if low_precision else _element(llm))
+    full = layer_bytes_per_row(llm.model.config, residual, element)
     if not recomputed:
         return sum(rows_per_layer) * full
-    kept = 2 * llm.hidden_size * _element(llm)
-    return sum(rows_per_layer) * kept + max(rows_per_layer) * full
+    return sum(rows_per_layer) * 2 * llm.hidden_size * residual + max(rows_per_layer) * full
 
 
 def layer_bytes_per_row(config: Any, residual: int, element: int) -> float:
@@ -72,14 +81,14 @@ def layer_bytes_per_row(config: Any, residual: int, element: int) -> float:
     head = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     queries, keys = config.num_attention_heads * head, config.num_key_value_heads * head
     casts = 5 if element < residual else 2  # autocast makes a copy for each of q, k, v, gate and up
-    norms = config.hidden_size * (4 * residual + casts * element)  # inputs, normalised, and what the products take
+    norms = config.hidden_size * (2 * (4 + residual) + casts * element)  # norms compute in float32
     attention = element * (2 * queries + 2 * keys)  # rotated queries, keys, values, and the output
     return norms + attention + element * 4 * config.intermediate_size  # gate, its activation, up, their product
 
 
-def logit_bytes(llm: HFDecoder, rows: float, low_precision: bool = False) -> float:
+def logit_bytes(llm: HFDecoder, rows: float, element: int = 4) -> float:
     """Bytes of the logits of ``rows`` labelled rows: as computed, and in float32 for the loss and its gradient."""
-    return rows * llm.model.config.vocab_size * ((2 if low_precision else _element(llm)) + 8)
+    return rows * llm.model.config.vocab_size * (element + 8)
 
 
 def cache_bytes(llm: HFDecoder, rows_per_layer: Sequence[float], element: int) -> float:
@@ -87,16 +96,3 @@ def cache_bytes(llm: HFDecoder, rows_per_layer: Sequence[float], element: int) -
     config = llm.model.config
     head = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     return sum(rows_per_layer) * 2 * config.num_key_value_heads * head * element
-
-
-def _element(llm: HFDecoder) -> int:
-    dtype: torch.dtype = llm.model.dtype
-    return dtype.itemsize
-
-
-def _layers(model: nn.Module) -> list[nn.Module]:
-    return [layer for part in model.modules() if isinstance(part, nn.ModuleList) for layer in part]
-
-
-def _numel(module: nn.Module) -> int:
-    return sum(p.numel() for p in module.parameters())

@@ -126,10 +126,18 @@ class RunPlan:
         longest = max((self.rows(shape, least) for shape in shapes), key=sum)
         learned = self.batch * max(source.mean("labelled") for source in self.sources)
         moments = 2 if "Adam" in str(self.cfg.optim_wrapper.optimizer.type) else 1
-        batch_rows = [self.batch * rows for rows in longest]
-        parts = memory.state_bytes(self.model, moments, shards, self.low)
-        parts["activations"] = memory.activation_bytes(self.llm, batch_rows, self.recomputed, self.low)
-        parts["logits"] = memory.logit_bytes(self.llm, learned, self.low)
+        units = [part for layer in self.llm.layers for part in (layer.self_attn, layer.mlp)]  # those of FSDP2Strategy
+        stored = self.llm.model.dtype.itemsize
+        element = 2 if self.low else stored
+        parts = memory.state_bytes(self.model, moments, self.low, shards, units)
+        parts["activations"] = memory.activation_bytes(
+            self.llm,
+            [self.batch * rows for rows in longest],
+            self.recomputed,
+            residual=element if shards > 1 else stored,  # divided weights are collected in the type to compute in
+            element=element,
+        )
+        parts["logits"] = memory.logit_bytes(self.llm, learned, element)
         teacher = self.teacher_weights
         parts["teacher"] = sum(p.numel() * p.element_size() for p in teacher.parameters()) if teacher else 0.0
         return parts

@@ -1,12 +1,14 @@
 """What ``make bench`` measures, each against its target."""
 
+from collections.abc import Callable
+
 from .input_pipeline import input_pipeline
 from .merging import merging_growth, merging_share
 from .prefill import prefill
 from .result import Result
 from .train_step import train_step
 
-BENCHMARKS = {
+BENCHMARKS: dict[str, Callable[[], list[Result]]] = {
     "prefill": prefill,
     "merging-share": merging_share,
     "merging-growth": merging_growth,

@@ -16,7 +16,7 @@ def interleaved(functions: Mapping[str, Callable[[], Any]], rounds: int, warm_up
     """
     seconds: dict[str, list[float]] = {name: [] for name in functions}
     for number in range(-warm_up, rounds):
-        order = list(functions) if number % 2 == 0 else list(reversed(functions))
+        order = list(functions) if number % 2 == 0 else list(functions)[::-1]
         for name in order:
             start = time.perf_counter()
             functions[name]()
