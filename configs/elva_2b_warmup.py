@@ -2,9 +2,9 @@
 # Hardware: 8 x 40 GB. Command: bash tools/dist_train.sh configs/elva_2b_warmup.py 8
 # Expected: a falling loss; EVE reports that training collapses without this stage.
 _base_ = [
-    '_base_/models/elva_2b_supervised.py',
-    '_base_/datasets/image_captions.py',
-    '_base_/schedules/warmup.py',
-    '_base_/default_runtime.py',
+    "_base_/models/elva_2b_supervised.py",
+    "_base_/datasets/image_captions.py",
+    "_base_/schedules/warmup.py",
+    "_base_/default_runtime.py",
 ]
-model = dict(trainable=('tokenizer', 'supervisors'))
+model = dict(trainable=("tokenizer", "supervisors"))

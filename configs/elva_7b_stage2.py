@@ -2,9 +2,9 @@
 # Hardware: 8 x 80 GB. Command: bash tools/dist_train.sh configs/elva_7b_stage2.py 8
 # Expected: not trained by us; the paper gives no numbers for this stage.
 _base_ = [
-    '_base_/models/elva_7b_supervised.py',
-    '_base_/datasets/mixed_captions.py',
-    '_base_/schedules/stage2.py',
-    '_base_/default_runtime.py',
+    "_base_/models/elva_7b_supervised.py",
+    "_base_/datasets/mixed_captions.py",
+    "_base_/schedules/stage2.py",
+    "_base_/default_runtime.py",
 ]
-load_from = 'work_dirs/elva_7b_stage1/iter_7800.pth'
+load_from = "work_dirs/elva_7b_stage1/iter_7800.pth"

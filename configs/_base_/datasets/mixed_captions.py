@@ -1,20 +1,20 @@
 # Stage 2: 3 M recaptioned videos, and the images of stage 1, in equal parts.
-_base_ = 'image_captions.py'
+_base_ = "image_captions.py"
 videos = dict(
-    type='VideoTextDataset',
-    ann_file='data/elva/video_3m_recaptioned.jsonl',
+    type="VideoTextDataset",
+    ann_file="data/elva/video_3m_recaptioned.jsonl",
     data_root=_base_.data_root,
     pipeline=[
         _base_.load_video,
-        dict(type='TokenizeConversation', path=_base_.text_path, template='plain', max_length=1024),
-        dict(type='PackSample'),
+        dict(type="TokenizeConversation", path=_base_.text_path, template="plain", max_length=1024),
+        dict(type="PackSample"),
     ],
 )
 train_dataloader = dict(
     batch_size=32,
     dataset=dict(
         _delete_=True,
-        type='MixtureDataset',
+        type="MixtureDataset",
         datasets=[dict(dataset=_base_.images, weight=1.0), dict(dataset=videos, weight=1.0)],
     ),
 )

@@ -1,6 +1,6 @@
 # ELVA on Qwen2-1.5B, the 2B class of the paper; the shape of Qwen2-1.5B-Instruct.
-_base_ = 'elva_7b.py'
-llm_path = 'Qwen/Qwen2-1.5B-Instruct'
+_base_ = "elva_7b.py"
+llm_path = "Qwen/Qwen2-1.5B-Instruct"
 model = dict(
     llm=dict(
         path=llm_path,

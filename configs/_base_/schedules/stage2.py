@@ -1,11 +1,11 @@
 # The schedule of the stage 2 (images and videos). 6 M samples in batches of 256, on 8 devices.
-_base_ = 'adamw_cosine.py'
+_base_ = "adamw_cosine.py"
 optim_wrapper = dict(optimizer=dict(lr=4e-5))
 train_cfg = dict(max_iters=23000, val_interval=23000)
 param_scheduler = [
-    dict(type='LinearLR', start_factor=1e-3, by_epoch=False, end=230),
-    dict(type='CosineAnnealingLR', by_epoch=False, begin=230, end=23000),
+    dict(type="LinearLR", start_factor=1e-3, by_epoch=False, end=230),
+    dict(type="CosineAnnealingLR", by_epoch=False, begin=230, end=23000),
 ]
 custom_hooks = [
-    dict(type='RandomMergeRatioHook', choices=(0.0, 0.25, 0.5)),  # one checkpoint serves the whole curve
+    dict(type="RandomMergeRatioHook", choices=(0.0, 0.25, 0.5)),  # one checkpoint serves the whole curve
 ]
