@@ -27,7 +27,7 @@ setup(
     name="elva",
     version=version(),
     description="A toolkit for encoder-free video language models",
-    long_description=(ROOT / "README.md").read_text(encoding="utf-8") if (ROOT / "README.md").exists() else "",
+    long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     author="ELVA toolkit contributors",
     license="Apache-2.0",
