@@ -11,7 +11,7 @@ from elva.registry import DATASETS, TRANSFORMS
 from elva.structures import FramePlan, VideoMeta
 
 NOMINAL_CLIP = VideoMeta(path="", duration=60.0, fps=30.0, height=360, width=640)
-"""Stands for the clips of a data set that is not there."""
+"""Stands for the clips of a data set that is not there, or shows no metadata."""
 
 NOMINAL_TEXT = 256
 """Text tokens of a sample of a data set that is not there."""
@@ -105,14 +105,16 @@ def _look(dataset: dict[str, Any], limit: int) -> Source:
 def _items(dataset: dict[str, Any], limit: int) -> tuple[list[dict[str, Any]], int | None, list[str]]:
     """Raw items spread over a data set, its length, and what is missing."""
     try:
-        built = DATASETS.build({**dataset, "pipeline": []})
+        built = DATASETS.build({**dataset, "pipeline": []} if "pipeline" in dataset else dataset)
     except (FileNotFoundError, ValueError) as error:
         return [], None, [str(error)]
+    if not hasattr(built, "raw"):  # asking it for a sample might decode a video
+        return [], len(built), []
     chosen = range(0, len(built), max(1, len(built) // limit))[:limit]
     items, broken = [], []
     for index in chosen:
         try:
-            items.append(built.raw(index) if hasattr(built, "raw") else built[index])
+            items.append(built.raw(index))
         except ValueError as error:
             broken.append(str(error))
     wrong = f"{len(broken)} of {len(chosen)} samples cannot be used, the first because: {broken[0]}" if broken else ""

@@ -4,7 +4,7 @@ import pytest
 
 from elva.apis.dry_run.survey import NOMINAL_TEXT, survey
 from elva.datasets.moving_shapes import make_moving_shapes
-from elva.registry import register_all_modules
+from elva.registry import DATASETS, register_all_modules
 from elva.utils.tiny_llm import make_tiny_llm
 
 
@@ -99,3 +99,16 @@ def test_a_mixture_is_looked_at_source_by_source(data):
     assert [s.share for s in survey(mixture)] == [size / sum(sizes) for size in sizes]
     second["ann_file"] = "nowhere.json"
     assert [s.share for s in survey(mixture)] == [0.5, 0.5]
+
+
+def test_a_data_set_that_would_decode_is_not_asked_for_samples(monkeypatch):
+    class Decoding:
+        def __len__(self) -> int:
+            return 5
+
+        def __getitem__(self, index: int) -> None:
+            pytest.fail("a sample was made")
+
+    monkeypatch.setitem(DATASETS.module_dict, "Decoding", Decoding)
+    (source,) = survey({"type": "Decoding"})
+    assert (source.name, source.samples, source.clip_basis) == ("Decoding", 5, "no video")
