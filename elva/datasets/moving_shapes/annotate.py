@@ -37,6 +37,11 @@ def questions(scene: Scene, labels: Labels) -> list[Question]:
     ]
 
 
+def side_questions(scene: Scene) -> list[Question]:
+    """Return a question about a shape that stands still, if one does; it is asked in training alone."""
+    return [Question("shape", f"What shape is the {s.colour} one?", s.kind, KINDS) for s in scene.still[:1]]
+
+
 def recaption(scene: Scene) -> str:
     """Return a caption that names every attribute in a fixed order."""
     first = scene.movers[0]
@@ -88,9 +93,9 @@ def _direction(subject: str, mover: Shape) -> Question:
 
 
 def _order(scene: Scene, named_first: bool) -> Question:
-    first, second = (mover.name for mover in scene.movers)
+    first, second = (mover.colour for mover in scene.movers)
     options = (first, second) if named_first else (second, first)
-    return Question("order", f"Which enters first, the {options[0]} or the {options[1]}?", first, options)
+    return Question("order", f"Which shape enters first, the {options[0]} or the {options[1]} one?", first, options)
 
 
 def _count(scene: Scene) -> str:

@@ -37,7 +37,7 @@ class Settings:
     size: int = 48
     frames: int = 16
     fps: float = 8.0
-    order_share: float = 0.3
+    order_share: float = 0.4
     crf: int = 16
 
     def __post_init__(self) -> None:
@@ -160,6 +160,7 @@ def _make_clip(job: tuple[str, int, Labels, str], out: Path, settings: Settings)
     asked = annotate.questions(scene, labels)
     if skill:
         return {f"{split}_qa.json": base | annotate.qa_sample([q for q in asked if q.skill == skill])}
+    asked += annotate.side_questions(scene)
     asked = [asked[i] for i in rng.permutation(len(asked))]
     original = annotate.original_caption(scene, rng)
     samples = {

@@ -122,14 +122,14 @@ def draw_scene(labels: Labels, size: int, frames: int, rng: np.random.Generator)
 
 
 def _radius(size: int, rng: np.random.Generator) -> float:
-    return size * rng.uniform(0.115, 0.15)
+    return size * rng.uniform(0.14, 0.18)
 
 
 def _passing(labels: Labels, size: int, frames: int, rng: np.random.Generator) -> Shape:
     """A mover that stays inside the picture from the first frame to the last."""
     radius = _radius(size, rng)
     axis = np.array(DIRECTIONS[labels.direction], float)
-    travel = size * rng.uniform(0.4, 0.65)
+    travel = size * rng.uniform(0.4, 0.6)
     reach = np.full(2, radius) + np.abs(axis) * travel / 2
     middle = rng.uniform(reach, size - reach)
     start = middle - axis * travel / 2
