@@ -28,6 +28,7 @@ def main() -> None:
     if cfg.get("test_dataloader") is None:
         raise ValueError(f"{args.config} has no test_dataloader, test_cfg and test_evaluator: nothing to test.")
     cfg.resume, cfg.load_from = False, args.checkpoint
+    cfg.strategy = None  # generating takes each process its own number of steps: each has the whole model
     launch.set_resume(cfg, None)
     runner = launch.build_runner(cfg)
     metrics = runner.test()

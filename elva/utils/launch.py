@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config, DictAction
-from mmengine.dist import is_distributed
+from mmengine.dist import barrier, is_distributed
 from mmengine.registry import DefaultScope
 from mmengine.runner import FlexibleRunner, Runner, find_latest_checkpoint
 from mmengine.utils import import_modules_from_strings
@@ -141,7 +141,8 @@ def build_runner(cfg: Config) -> Runner | FlexibleRunner:
         _use_cpu_processes(cfg)
     if not cfg.get("strategy"):
         return Runner.from_cfg(cfg)
-    DefaultScope.get_instance(SCOPE, scope_name=SCOPE)  # this runner looks its strategy up before it sets the scope
+    if not DefaultScope.check_instance_created(SCOPE):  # this runner looks its strategy up before it sets the scope
+        DefaultScope.get_instance(SCOPE, scope_name=SCOPE)
     return FlexibleRunner.from_cfg(cfg)
 
 
@@ -171,6 +172,9 @@ def run(main: Callable[[], None]) -> int:
     """
     try:
         main()
+        if is_distributed():
+            barrier()  # who ends takes the process group away from who still writes
+            torch.distributed.destroy_process_group()
     except Interrupted as stop:
         print(f"\nInterrupted; {stop.checkpoint} is saved. Continue with: {resume_command(sys.argv)}", file=sys.stderr)
         return 128 + stop.signum
