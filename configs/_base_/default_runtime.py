@@ -15,7 +15,7 @@ default_hooks = dict(
     interrupt=dict(type="InterruptHook"),
     skipped_samples=dict(type="SkippedSamplesHook"),
     # logs
-    throughput=dict(type="ThroughputHook", interval=10),
+    throughput=dict(type="ThroughputHook"),
     bounded_history=dict(type="BoundedHistoryHook"),
     progress=dict(type="ProgressHook"),
     # numerics

@@ -61,6 +61,12 @@ _NEEDS_TYPE = {
     "custom_hooks", "strategy", "pipeline", "reader", "resolution", "supervisors", "reducers",
 }  # fmt: skip
 
+_COMPLETE_IN_CONFIG = {
+    "dataset", "pipeline", "reader", "resolution", "llm", "merger", "teacher", "data_preprocessor", "default_hooks",
+    "custom_hooks", "val_evaluator", "test_evaluator",
+}  # fmt: skip
+"""Kinds of components that get every argument from the config; others are given some when they are built."""
+
 _DATALOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 _DATALOADER_KEYS = {"dataset", "num_batch_per_epoch", "disable_subprocess_warning"}
 _DEFAULT_HOOKS = ("runtime_info", "timer", "sampler_seed", "logger", "param_scheduler", "checkpoint")
@@ -228,10 +234,19 @@ def _check_arguments(component: Callable[..., Any], arguments: dict[str, Any], p
     except ValueError as error:
         yield f"{_dotted(path)}: {error}"
         return
+    if _role(path) in _COMPLETE_IN_CONFIG:
+        missing = [p.name for p in inspect.signature(component).parameters.values() if _required(p, arguments)]
+        if missing:
+            yield f"{_dotted(path)}: {component.__name__} needs {', '.join(map(repr, missing))}."
     if inspect.isclass(component) and _takes_any(component):
         owners = [c for c in component.__mro__ if "__init__" in c.__dict__ and c not in (object, nn.Module)]
         known = set().union(*(_parameters(vars(c)["__init__"]) for c in owners))  # what **kwargs may be passed on to
         yield from _unknown_keys(arguments, known, path, only_near=bool(owners))
+
+
+def _required(parameter: inspect.Parameter, given: Mapping[str, Any]) -> bool:
+    variadic = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    return parameter.default is parameter.empty and not variadic and parameter.name not in given
 
 
 def _takes_any(function: Callable[..., Any]) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config, DictAction
-from mmengine.dist import barrier, is_distributed
+from mmengine.dist import barrier, is_distributed, is_main_process
 from mmengine.registry import DefaultScope
 from mmengine.runner import FlexibleRunner, Runner, find_latest_checkpoint
 from mmengine.utils import import_modules_from_strings
@@ -176,7 +176,9 @@ def run(main: Callable[[], None]) -> int:
             barrier()  # who ends takes the process group away from who still writes
             torch.distributed.destroy_process_group()
     except Interrupted as stop:
-        print(f"\nInterrupted; {stop.checkpoint} is saved. Continue with: {resume_command(sys.argv)}", file=sys.stderr)
+        if is_main_process():
+            print(f"\nInterrupted; {stop.checkpoint} is saved.", end=" ", file=sys.stderr)
+            print(f"Continue with: {resume_command(sys.argv)}", file=sys.stderr)
         return 128 + stop.signum
     except KeyboardInterrupt:
         print("\nInterrupted at once; nothing was saved now.", file=sys.stderr)

@@ -113,6 +113,11 @@ def test_sampler_of_frames_is_not_the_sampler_of_samples():
     assert "train_dataloader.dataset.pipeline[0].resolution has no 'type'" in text
 
 
+def test_missing_argument_is_named():
+    cfg = changed(train_dataloader__dataset=dict(_delete_=True, type="VideoTextDataset"))
+    assert "train_dataloader.dataset: VideoTextDataset needs 'ann_file'." in problems(cfg)[0]
+
+
 @pytest.mark.parametrize(
     "changes",
     [

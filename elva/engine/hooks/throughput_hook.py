@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 import torch
-from mmengine.hooks import Hook
+from mmengine.hooks import Hook, LoggerHook
 
 from elva.registry import HOOKS
 
@@ -16,13 +16,12 @@ class ThroughputHook(Hook):
 
     ``memory`` is the peak resident set in MiB; on a GPU MMEngine logs the peak of the allocated memory by that name.
     The rows are the model's ``rows/layer00`` (mean of the batch's samples); without it there is no ``tokens_per_s``.
-
-    Args:
-        interval: Iterations between two values: the logger's interval. Default: 10.
+    Both are means over the interval of the ``LoggerHook``.
     """
 
-    def __init__(self, interval: int = 10) -> None:
-        self.interval = interval
+    def before_train(self, runner: Any) -> None:
+        """Take over the logger's interval."""
+        self.interval = next((hook.interval for hook in runner.hooks if isinstance(hook, LoggerHook)), 10)
 
     def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         """Work out both from the log history of the last ``interval`` iterations, before the logger prints them."""

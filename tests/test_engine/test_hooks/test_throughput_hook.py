@@ -8,7 +8,7 @@ from tests.test_engine.toy import ToyModel, toy_config, train
 
 
 def test_everything_is_logged_by_name(tmp_path):
-    cfg = toy_config(tmp_path, default_hooks__logger__interval=4, default_hooks__throughput__interval=4)
+    cfg = toy_config(tmp_path, default_hooks__logger__interval=4)
     cfg.visualizer = dict(type="Visualizer", vis_backends=[dict(type="LocalVisBackend")])
     runner = train(cfg)
     lines = (tmp_path / runner.timestamp / "vis_data" / "scalars.json").read_text().splitlines()
