@@ -14,7 +14,7 @@ import zipfile
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import torch
@@ -190,9 +190,9 @@ def _why_not(path: Path) -> str:
     wanted = _globals_of(path)
     if wanted:
         return (
-            f"{path} is refused: reading it would run code ({', '.join(wanted[:5])}). A checkpoint holds tensors and "
-            "plain values only. If you trust where it comes from, save its weights alone in a script of your own "
-            "(torch.save(model.state_dict(), ...)) and load that file."
+            f"{path} is refused: it holds more than tensors and plain values ({', '.join(wanted[:5])}), and reading "
+            "such a pickle can run any code. If you trust where it comes from, save its weights alone in a script of "
+            "your own (torch.save(model.state_dict(), ...)) and load that file."
         )
     return (
         f"{path} is no readable checkpoint: it is truncated, corrupt or was not written by torch.save "
@@ -204,15 +204,16 @@ def _globals_of(path: Path) -> list[str]:
     """Names that the pickle in ``path`` would import, read from its opcodes."""
     try:
         return sorted(torch.serialization.get_unsafe_globals_in_checkpoint(path))
-    except (ValueError, RuntimeError, EOFError, LookupError, pickle.UnpicklingError):
-        return _globals_of_pickle(path.read_bytes())
+    except (ValueError, RuntimeError, EOFError, LookupError, pickle.UnpicklingError):  # not of today's format
+        with open(path, "rb") as file:
+            return _globals_of_pickle(file)
 
 
-def _globals_of_pickle(data: bytes) -> list[str]:
+def _globals_of_pickle(file: IO[bytes]) -> list[str]:
     names: set[str] = set()
     strings: list[str] = []
     try:
-        for opcode, argument, _ in pickletools.genops(data):
+        for opcode, argument, _ in pickletools.genops(file):
             if opcode.name == "GLOBAL":
                 names.add(str(argument).replace(" ", "."))
             elif opcode.name == "STACK_GLOBAL":

@@ -1,6 +1,7 @@
 """What ``tools/train.py`` and ``tools/test.py`` share: configs, options of the command line, errors, exit codes."""
 
 import errno
+import gc
 import os
 import re
 import shlex
@@ -114,6 +115,7 @@ def set_resume(cfg: Config, resume: str | None) -> None:
 
     Raises:
         FileNotFoundError: If the checkpoint to continue or to start from does not exist.
+        ValueError: If the work dir does not name its newest.
     """
     if resume == "auto":
         resume = _newest(Path(cfg.work_dir))
@@ -131,8 +133,10 @@ def _newest(work_dir: Path) -> str | None:
     if not (work_dir / "last_checkpoint").is_file():
         return None
     named = Path(find_latest_checkpoint(str(work_dir)) or "")
+    if not named.name:
+        raise ValueError(f"{work_dir / 'last_checkpoint'} is empty: name the checkpoint, --resume PATH.")
     moved = work_dir / named.name  # last_checkpoint has an absolute path, and folders are moved and copied
-    return str(named if named.is_file() or not named.name else moved)
+    return str(named if named.is_file() else moved)
 
 
 def build_runner(cfg: Config) -> Runner | FlexibleRunner:
@@ -172,9 +176,7 @@ def run(main: Callable[[], None]) -> int:
     """
     try:
         main()
-        if is_distributed():
-            barrier()  # who ends takes the process group away from who still writes
-            torch.distributed.destroy_process_group()
+        end_processes()
     except Interrupted as stop:
         if is_main_process():
             print(f"\nInterrupted; {stop.checkpoint} is saved.", end=" ", file=sys.stderr)
@@ -190,6 +192,14 @@ def run(main: Callable[[], None]) -> int:
         print(f"error: {message}", file=sys.stderr)
         return 2
     return 0
+
+
+def end_processes() -> None:
+    """Leave the process group together, if there is one; without it, a gloo process may abort when Python ends."""
+    if is_distributed():
+        gc.collect()  # models in reference cycles hold the group
+        barrier()  # who leaves early takes it away from who still writes
+        torch.distributed.destroy_process_group()
 
 
 def resume_command(argv: list[str]) -> str:

@@ -75,7 +75,7 @@ def test_round_trip_keeps_the_log_history(tmp_path):
 def test_pickle_with_code_is_refused_and_does_not_run(tmp_path, save):
     victim = tmp_path / "victim"
     save({"state_dict": {"w": torch.zeros(1)}, "extra": Evil(victim)}, tmp_path / "evil.pth")
-    with pytest.raises(ValueError, match=r"evil\.pth is refused: reading it would run code \(posix\.system\)") as error:
+    with pytest.raises(ValueError, match=r"evil\.pth is refused: it holds more .* \(posix\.system\)") as error:
         load_checkpoint(tmp_path / "evil.pth")
     assert "torch.save(model.state_dict(), ...)" in str(error.value)
     assert not victim.exists()

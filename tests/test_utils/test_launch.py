@@ -108,6 +108,12 @@ def test_auto_resume_of_nothing_starts_from_the_stage_before_and_says_so(saved, 
     assert f"Nothing to resume in {tmp_path / 'new'}: training starts anew." in capsys.readouterr().err
 
 
+def test_auto_resume_of_an_empty_name_does_not_start_anew(saved, tmp_path):
+    (tmp_path / "run/last_checkpoint").write_text("")
+    with pytest.raises(ValueError, match=r"run/last_checkpoint is empty: name the checkpoint, --resume PATH"):
+        launch.set_resume(saved, "auto")
+
+
 def test_resume_takes_a_path(saved, tmp_path):
     launch.set_resume(saved, str(tmp_path / "stage1.pth"))
     assert (saved.resume, saved.load_from) == (True, str(tmp_path / "stage1.pth"))

@@ -61,7 +61,10 @@ class FSDP2Strategy(DDPStrategy):
             raise ValueError(f"strategy.param_dtype is '{param_dtype}'; it must be 'bfloat16' or 'float32'.")
         super().__init__(**kwargs)
         if not is_distributed():
-            raise ValueError("FSDP2Strategy divides a model over processes: start with --launcher pytorch or slurm.")
+            raise ValueError(
+                "FSDP2Strategy divides a model over processes: start with --launcher pytorch or slurm, or leave it out "
+                "with --cfg-options strategy=None."
+            )
         self.units, self.param_dtype = tuple(units), param_dtype
 
     def prepare(self, model: nn.Module | dict[str, Any], **kwargs: Any) -> Any:

@@ -9,7 +9,7 @@ from mmengine.runner import Runner
 from torch import distributed, nn
 from torch.distributed.tensor import DTensor
 
-from elva.utils.launch import build_runner
+from elva.utils.launch import build_runner, end_processes
 from tests.test_engine.toy import ToyModel, toy_config, train
 
 ROOT = Path(__file__).parents[3]
@@ -34,7 +34,7 @@ def run_in_two_processes(folder: Path) -> None:
     first.train_cfg.max_iters = 5
     build_runner(first).train()
     build_runner(config(folder / "parts", resume=True, **half)).train()
-    distributed.destroy_process_group()
+    end_processes()
 
 
 def load(path: Path) -> dict:
