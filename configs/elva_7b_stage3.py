@@ -7,4 +7,4 @@ _base_ = [
     "_base_/schedules/stage3.py",
     "_base_/default_runtime.py",
 ]
-load_from = "work_dirs/elva_7b_stage2/iter_23000.pth"
+load_from = "work_dirs/elva_7b_stage2/iter_46000.pth"

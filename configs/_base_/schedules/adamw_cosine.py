@@ -7,3 +7,4 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=1.0),
 )
 train_cfg = dict(type="ResumableIterLoop", max_iters=10000, val_interval=10000)
+strategy = dict(type="FSDP2Strategy")  # weights, gradients and moments divided over the devices

@@ -53,7 +53,7 @@ class FrameContrast(Supervisor):
             raise ValueError(f"FrameContrast: source='{source}' is unknown; use 'frame' or 'mean'.")
         self.weight, self.source, self.false_negative_cos = weight, source, false_negative_cos
         self.head = AlignmentHead(in_channels, teacher_channels)
-        self.log_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
+        self.log_scale = nn.Parameter(torch.full((1,), math.log(1 / 0.07)))  # FSDP2 divides no scalars
 
     def forward(self, student: VideoTokens, teacher_VThwC: Tensor, frames_VT: Tensor) -> dict[str, Tensor]:
         """``loss_contrast``, at least 0; 0 where there is one frame in all.
