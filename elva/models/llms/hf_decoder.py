@@ -185,7 +185,7 @@ class HFDecoder(DecoderLLM):
 
     @staticmethod
     def _mlp(layer: Any, h_BLC: Tensor) -> Tensor:
-        return h_BLC + layer.mlp(layer.post_attention_layernorm(h_BLC))
+        return h_BLC + layer.mlp(_cast(layer.post_attention_layernorm(h_BLC)))
 
     def _attention(
         self,
@@ -218,7 +218,7 @@ class HFDecoder(DecoderLLM):
 
     @staticmethod
     def _self_attn(layer: Any, h_BLC: Tensor, rope: Any, attend: Attend) -> Tensor:
-        normed = layer.input_layernorm(h_BLC)
+        normed = _cast(layer.input_layernorm(h_BLC))
         out: Tensor = layer.self_attn(
             hidden_states=normed, position_embeddings=rope, attention_mask=None, attend=attend
         )[0]
@@ -284,3 +284,9 @@ def _sites(merger: Merger | None, depth: int) -> set[Site]:
                 f"{get_args(When)} are needed"
             )
     return sites
+
+
+def _cast(x: Tensor) -> Tensor:
+    """Cast to autocast's type at once: autocast itself would do it again in each of the linear layers that read ``x``."""
+    device = x.device.type
+    return x.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else x
