@@ -7,4 +7,4 @@ _base_ = [
     "_base_/default_runtime.py",
 ]
 work_dir = "work_dirs/demo/stage2"
-load_from = "work_dirs/demo/stage1/iter_600.pth"
+load_from = "work_dirs/demo/stage1/iter_500.pth"

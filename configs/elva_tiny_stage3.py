@@ -7,4 +7,4 @@ _base_ = [
     "_base_/default_runtime.py",
 ]
 work_dir = "work_dirs/demo/stage3"
-load_from = "work_dirs/demo/stage2/iter_500.pth"
+load_from = "work_dirs/demo/stage2/iter_400.pth"

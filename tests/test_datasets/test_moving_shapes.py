@@ -110,19 +110,16 @@ def test_blind_guessing_is_at_chance(split: str) -> None:
         if skill == "order":  # the two names differ from question to question: judge their places
             names = text.removesuffix(" one?").split("first, the ")[1].split(" or the ")
             answers[skill][names.index(answer)] += 1
-        elif text.startswith("What shape is the "):  # of a shape that stands still, asked in training alone
-            answers["still"][answer] += 1
-        elif skill == "direction":
+        elif skill in ("direction", "shape"):
             answers[skill][answer] += 1
         else:
             answers[text][answer] += 1
     options = {"order": 2, "direction": 4, "What colour is the moving shape?": 6}
-    assert len(answers) == (6 if split == "train" else 5)
-    slack = {"still": 0.25}  # drawn at random, not dealt out evenly
+    assert len(answers) == 5
     for question, counts in answers.items():
         expected = counts.total() / options.get(question, 4)
         assert len(counts) == options.get(question, 4), question
-        most = max(1, slack.get(question, 0.1) * expected)
+        most = max(1, 0.1 * expected)
         assert max(abs(n - expected) for n in counts.values()) <= most, (question, counts)
 
 

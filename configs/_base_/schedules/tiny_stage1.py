@@ -6,8 +6,8 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=1.0),
     paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0, bypass_duplicate=True),  # the tied embedding
 )
-train_cfg = dict(type="ResumableIterLoop", max_iters=600, val_interval=600)
+train_cfg = dict(type="ResumableIterLoop", max_iters=500, val_interval=500)
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.01, by_epoch=False, end=50),
-    dict(type="CosineAnnealingLR", by_epoch=False, begin=50, end=600, eta_min=1e-3),
+    dict(type="CosineAnnealingLR", by_epoch=False, begin=50, end=500, eta_min=1e-3),
 ]

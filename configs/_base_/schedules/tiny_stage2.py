@@ -6,9 +6,9 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=1.0),
     paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0, bypass_duplicate=True),  # the tied embedding
 )
-train_cfg = dict(type="ResumableIterLoop", max_iters=500, val_interval=500)
+train_cfg = dict(type="ResumableIterLoop", max_iters=400, val_interval=400)
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.01, by_epoch=False, end=30),
-    dict(type="CosineAnnealingLR", by_epoch=False, begin=30, end=500, eta_min=1e-3),
+    dict(type="CosineAnnealingLR", by_epoch=False, begin=30, end=400, eta_min=1e-3),
 ]
 custom_hooks = [dict(type="RandomMergeRatioHook", choices=(0.0, 0.25, 0.5))]

@@ -6,9 +6,9 @@ optim_wrapper = dict(
     clip_grad=dict(max_norm=1.0),
     paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0, bypass_duplicate=True),  # the tied embedding
 )
-train_cfg = dict(type="ResumableIterLoop", max_iters=1100, val_interval=1100)
+train_cfg = dict(type="ResumableIterLoop", max_iters=1000, val_interval=1000)
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.01, by_epoch=False, end=30),
-    dict(type="CosineAnnealingLR", by_epoch=False, begin=30, end=1100, eta_min=1e-5),
+    dict(type="CosineAnnealingLR", by_epoch=False, begin=30, end=1000, eta_min=1e-5),
 ]
 custom_hooks = [dict(type="RandomMergeRatioHook", choices=(0.0, 0.25, 0.5))]

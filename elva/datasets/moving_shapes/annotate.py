@@ -31,7 +31,7 @@ def questions(scene: Scene, labels: Labels) -> list[Question]:
     mover = scene.movers[0]
     return [
         Question("colour", "What colour is the moving shape?", mover.colour, tuple(COLOURS)),
-        Question("shape", "What shape is moving?", mover.kind, KINDS),
+        _shape(mover),
         Question("count", "How many shapes are there?", COUNTS[labels.count - 1], COUNTS),
         _direction("the moving shape", mover),
     ]
@@ -39,7 +39,7 @@ def questions(scene: Scene, labels: Labels) -> list[Question]:
 
 def side_questions(scene: Scene) -> list[Question]:
     """Return a question about a shape that stands still, if one does; it is asked in training alone."""
-    return [Question("shape", f"What shape is the {s.colour} one?", s.kind, KINDS) for s in scene.still[:1]]
+    return [_shape(shape) for shape in scene.still[:1]]
 
 
 def recaption(scene: Scene) -> str:
@@ -86,6 +86,10 @@ def qa_sample(asked: list[Question]) -> dict[str, Any]:
     else:
         keys = {"skills": [q.skill for q in asked], "options": [list(q.options) for q in asked]}
     return {"conversations": conversation("<video>", turns), **keys}
+
+
+def _shape(shape: Shape) -> Question:
+    return Question("shape", f"What shape is the {shape.colour} one?", shape.kind, KINDS)
 
 
 def _direction(subject: str, mover: Shape) -> Question:
