@@ -126,6 +126,8 @@ def test_full_disk_is_noticed_before_writing(tmp_path, monkeypatch):
 
 def test_enough_space_passes(tmp_path):
     require_space(tmp_path, 1, "a byte")
+    save_checkpoint({"w": torch.zeros(1)}, tmp_path / "a.pth")
+    assert (tmp_path / "a.pth").is_file()
 
 
 def write_with_a_quota(folder: Path) -> None:

@@ -1,12 +1,6 @@
-# The schedule of tiny stage 2: captions, the long one.
-optim_wrapper = dict(
-    type="MixedPrecisionOptimWrapper",
-    dtype="bfloat16",
-    optimizer=dict(type="AdamW", lr=1.5e-3, betas=(0.9, 0.95), weight_decay=0.05, fused=True),
-    clip_grad=dict(max_norm=1.0),
-    paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0, bypass_duplicate=True),  # the tied embedding
-)
-train_cfg = dict(type="ResumableIterLoop", max_iters=400, val_interval=400)
+# The schedule of tiny stage 2: captions of clips.
+_base_ = "tiny.py"
+train_cfg = dict(max_iters=400, val_interval=400)
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.01, by_epoch=False, end=30),
     dict(type="CosineAnnealingLR", by_epoch=False, begin=30, end=400, eta_min=1e-3),

@@ -1,12 +1,7 @@
 # The schedule of tiny stage 3: questions, down to a small step.
-optim_wrapper = dict(
-    type="MixedPrecisionOptimWrapper",
-    dtype="bfloat16",
-    optimizer=dict(type="AdamW", lr=1e-3, betas=(0.9, 0.95), weight_decay=0.05, fused=True),
-    clip_grad=dict(max_norm=1.0),
-    paramwise_cfg=dict(norm_decay_mult=0.0, bias_decay_mult=0.0, bypass_duplicate=True),  # the tied embedding
-)
-train_cfg = dict(type="ResumableIterLoop", max_iters=1000, val_interval=1000)
+_base_ = "tiny.py"
+optim_wrapper = dict(optimizer=dict(lr=1e-3))
+train_cfg = dict(max_iters=1000, val_interval=1000)
 param_scheduler = [
     dict(type="LinearLR", start_factor=0.01, by_epoch=False, end=30),
     dict(type="CosineAnnealingLR", by_epoch=False, begin=30, end=1000, eta_min=1e-5),

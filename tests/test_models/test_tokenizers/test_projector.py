@@ -16,6 +16,7 @@ def test_nothing_is_measured_on_meta():
     with torch.device("meta"):
         projector = build_projector("linear", 8, 12)
     rescale_projector(projector, lambda: pytest.fail("measured"), 0.3)
+    assert all(parameter.is_meta for parameter in projector.parameters())
 
 
 def test_random_pixels_leave_the_global_generator_alone():
