@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import torch
+from mmengine.dist import get_world_size
 from mmengine.model import BaseModel
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -119,7 +120,8 @@ class VideoLLM(BaseModel):
         """Named losses of a batch, and numbers for the log.
 
         Raises:
-            ValueError: If the batch has no labels.
+            ValueError: If the batch has no labels; or if it has no video while other processes wait for the
+                supervisors' part of it.
         """
         if inputs["labels"] is None:
             raise ValueError("mode='loss' needs labels: give TokenizeConversation mode='train' in the pipeline")
@@ -130,6 +132,11 @@ class VideoLLM(BaseModel):
         some = targets != IGNORE
         total = F.cross_entropy(self.llm.logits(state.h[some]).float(), targets[some], reduction="sum")
         losses = {"loss_gen": total / some.sum().clamp(min=1)}  # 0, not NaN, where every answer was cut off
+        if self.supervisors and tokens is None and get_world_size() > 1:
+            raise ValueError(
+                "A batch without any video or image came to model.supervisors, whose losses are gathered over all "
+                "processes. Train on text alone without supervisors (stage 3), or mix less text into a batch."
+            )
         if self.supervisors and tokens is not None:
             assert assembly.placement is not None
             losses |= self.supervise(assembly.placement.recover(state, tokens), inputs["clips"])

@@ -267,6 +267,32 @@ def test_supervisors_add_their_losses_and_the_teacher_learns_nothing(make_model)
     assert [name for name in model(**text, mode="loss") if name.startswith("loss")] == ["loss_gen"]
 
 
+SUPERVISED = {
+    "teacher": {"type": "HOGTeacher", "image_size": 16, "cell": 8},
+    "supervisors": [{"type": "TubeAlignment"}, {"type": "FrameContrast"}],
+}
+
+
+def test_the_teacher_is_asked_once_about_a_clip_if_its_features_are_kept(make_model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "red.mp4").touch()  # a clip is known by its file
+    model = make_model(**SUPERVISED, teacher_cache={"directory": "features"})
+    batch = batch_of(model, [make_sample(model, [make_clip("red")], f"what {VIDEO}", "red")], training=True)
+    first = model(**batch, mode="loss")
+    monkeypatch.setattr(model.teacher, "forward", lambda *_: pytest.fail("asked again"))
+    again = model(**batch, mode="loss")
+    assert torch.equal(first["loss_tube"], again["loss_tube"])
+
+
+def test_a_batch_of_text_among_processes_with_supervisors_is_refused_and_not_waited_for(make_model, monkeypatch):
+    model = make_model(**SUPERVISED)
+    batch = batch_of(model, [make_sample(model, [], "what colour", "red")], training=True)
+    assert set(model(**batch, mode="loss")) >= {"loss_gen"}, "alone it is fine"
+    monkeypatch.setattr("elva.models.video_llm.get_world_size", lambda: 2)
+    with pytest.raises(ValueError, match="without any video or image came to model.supervisors"):
+        model(**batch, mode="loss")
+
+
 def test_supervisors_need_a_teacher(make_model):
     with pytest.raises(ValueError, match="give model.teacher"):
         make_model(supervisors=[{"type": "TubeAlignment"}])
