@@ -1,11 +1,16 @@
 """Fixtures shared by all tests: small clips, each rendered once a session, when it is first asked for."""
 
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.clips import BROKEN, RECIPES, real_clips, render
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # In the background of a shell Ctrl-C is ignored, by the commands that the tests start as well: they test it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -80,8 +80,7 @@ def layer_bytes_per_row(config: Any, residual: int, element: int) -> float:
     """
     head = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     queries, keys = config.num_attention_heads * head, config.num_key_value_heads * head
-    casts = 5 if element < residual else 2  # autocast makes a copy for each of q, k, v, gate and up
-    norms = config.hidden_size * (2 * (4 + residual) + casts * element)  # norms compute in float32
+    norms = config.hidden_size * 2 * (4 + residual + element)  # they compute in float32; what they give is kept
     attention = element * (2 * queries + 2 * keys)  # rotated queries, keys, values, and the output
     return norms + attention + element * 4 * config.intermediate_size  # gate, its activation, up, their product
 

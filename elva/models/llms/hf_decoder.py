@@ -289,4 +289,6 @@ def _sites(merger: Merger | None, depth: int) -> set[Site]:
 def _cast(x: Tensor) -> Tensor:
     """Cast to autocast's type once; autocast itself would do it in each of the linear layers that read ``x``."""
     device = x.device.type
-    return x.to(torch.get_autocast_dtype(device)) if torch.is_autocast_enabled(device) else x
+    if not torch.amp.is_autocast_available(device) or not torch.is_autocast_enabled(device):
+        return x
+    return x.to(torch.get_autocast_dtype(device))
