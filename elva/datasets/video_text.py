@@ -2,6 +2,7 @@
 
 import logging
 import math
+import random
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -31,6 +32,8 @@ class VideoTextDataset(Dataset):
         mode: ``'train'`` or ``'test'``. Default: ``'train'``.
         max_skip_share: Share of the data set's samples that may be skipped in training (one always may).
             Default: 0.01.
+        share: Use only this share of the samples (at least one), always the same ones, in their order; a smaller share
+            is a part of a larger one. Default: 1, all.
 
     Attributes:
         skip_log: Where skipped samples are noted. Default: in memory; give it a file to share it between processes.
@@ -47,17 +50,21 @@ class VideoTextDataset(Dataset):
         pipeline: Sequence[dict[str, Any] | Callable[[dict], dict]] = (),
         mode: str = "train",
         max_skip_share: float = 0.01,
+        share: float = 1.0,
     ) -> None:
         if mode not in ("train", "test"):
             raise ValueError(f"VideoTextDataset: mode must be 'train' or 'test', got '{mode}'")
         if not 0 <= max_skip_share <= 1:
             raise ValueError(f"VideoTextDataset: max_skip_share must lie in [0, 1], got {max_skip_share}")
+        if not 0 < share <= 1:
+            raise ValueError(f"VideoTextDataset: share must lie in (0, 1], got {share}")
         files = [ann_file] if isinstance(ann_file, str) else list(ann_file)
         self.data_root = data_root
         self.mode = mode
         self.max_skip_share = max_skip_share
         self.skip_log = SkipLog()
-        self._samples = [(file, sample) for file in files for sample in load_annotations(file)]
+        samples = [(file, sample) for file in files for sample in load_annotations(file)]
+        self._samples = [samples[index] for index in _drawn(len(samples), share)]
         self._source = ", ".join(files)
         self._transforms = [TRANSFORMS.build(t) if isinstance(t, dict) else t for t in pipeline]
 
@@ -141,6 +148,13 @@ class VideoTextDataset(Dataset):
 
 class SkipShareError(ValueError):
     """More samples were skipped than ``max_skip_share`` allows."""
+
+
+def _drawn(count: int, share: float) -> list[int]:
+    """The numbers of a share of ``count`` samples, rising."""
+    order = list(range(count))
+    random.Random(0).shuffle(order)
+    return sorted(order[: max(1, round(share * count))])
 
 
 def _stride(length: int) -> int:

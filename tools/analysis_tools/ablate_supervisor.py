@@ -16,9 +16,9 @@ from typing import Any
 
 from mmengine.config import Config
 
-from elva.engine.hooks import Interrupted
 from elva.utils import launch
 from elva.utils.report_text import table
+from elva.utils.stage_training import last_checkpoint, place, shorten, train_stage
 
 ROOT = Path(__file__).resolve().parents[2]
 TINY = [str(ROOT / "configs" / f"elva_tiny_stage{stage}.py") for stage in (1, 2, 3)]
@@ -63,16 +63,9 @@ def vary(cfg: Config, keep: Sequence[str], iters: int | None, work_dir: Path, st
     """
     kept = [s for s in cfg.model.get("supervisors") or () if s.type in keep]
     cfg.model.supervisors, cfg.model.teacher = kept, cfg.model.get("teacher") if kept else None
-    if iters is not None and iters < cfg.train_cfg.max_iters:
-        share = iters / cfg.train_cfg.max_iters
-        for scheduler in cfg.get("param_scheduler") or ():
-            marks = {key: scheduler[key] for key in ("begin", "end") if scheduler.get(key)}
-            scheduler.update({key: max(2, round(mark * share)) for key, mark in marks.items()})  # 2: a ramp's least
-        cfg.train_cfg.update(max_iters=iters, val_interval=iters)
-    cfg.work_dir, cfg.launcher = str(work_dir), "none"
-    cfg.val_cfg = cfg.val_dataloader = cfg.val_evaluator = None
-    cfg.load_from = start or cfg.get("load_from")
-    return cfg
+    if iters is not None:
+        shorten(cfg, iters)
+    return place(cfg, work_dir, start)
 
 
 def train_and_test(configs: Sequence[Config]) -> dict[str, float]:
@@ -83,12 +76,7 @@ def train_and_test(configs: Sequence[Config]) -> dict[str, float]:
     """
     numbers: dict[str, float] = {}
     for stage, cfg in enumerate(configs, start=1):
-        launch.set_resume(cfg, None)
-        runner = launch.build_runner(cfg)
-        try:
-            runner.train()
-        except Interrupted as stop:  # there is no resuming half a table
-            raise KeyboardInterrupt from stop
+        runner = train_stage(cfg)
         numbers[f"loss_gen/stage{stage}"] = float(runner.message_hub.get_scalar("train/loss_gen").mean(LAST))
     numbers |= {name: float(value) for name, value in runner.test().items()}
     return numbers
@@ -122,8 +110,7 @@ def main(argv: list[str] | None = None) -> None:
         for stage, cfg in enumerate(read(), start=1):
             folder = args.work_dir / f"variant{number}" / f"stage{stage}"
             stages.append(vary(cfg, keep, args.iters, folder, start))
-            cfg.experiment_name = f"ablate_{number}_{stage}"
-            start = str(folder / f"iter_{cfg.train_cfg.max_iters}.pth")
+            start = str(last_checkpoint(cfg))
         print(f"\n=== {name} ===\n", flush=True)
         results[name] = train_and_test(stages)
         (args.work_dir / "ablation.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
