@@ -46,6 +46,11 @@ class Registry(_Registry):
         self.import_from_location()
         return sorted(self.module_dict)
 
+    def build_with(self, cfg: dict[str, Any], **offered: Any) -> Any:
+        """Build ``cfg`` with those of ``offered`` that its component takes and ``cfg`` does not set itself."""
+        takes = inspect.signature(self.get(cfg["type"])).parameters
+        return self.build({**{name: value for name, value in offered.items() if name in takes}, **cfg})
+
     def __contains__(self, key: str) -> bool:
         return self._find(key) is not None
 

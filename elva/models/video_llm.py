@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from elva.models.llms import Assembly, Sampling, Trace, assemble, generate
-from elva.models.reducers import ReduceContext
+from elva.models.reducers import ReduceContext, check_chain, signals
 from elva.models.teachers import FeatureCache, cached_features, teacher_frames
 from elva.registry import LLMS, MERGERS, MODELS, REDUCERS, SUPERVISORS, TEACHERS, TOKENIZERS
 from elva.structures import Clip, SequenceState, VideoQASample, VideoTokens
@@ -68,8 +68,10 @@ class VideoLLM(BaseModel):
         self.llm = LLMS.build(llm)
         width = self.llm.hidden_size
         self.tokenizer = TOKENIZERS.build({**tokenizer, "out_channels": width})
-        self.reducers = nn.ModuleList(REDUCERS.build(r) for r in reducers)
-        self.merger = MERGERS.build(merger) if merger else None
+        self.reducers = nn.ModuleList(REDUCERS.build_with(r, in_channels=width) for r in reducers)
+        self.merger = MERGERS.build_with(merger, in_channels=width) if merger else None
+        check_chain(self.tokenizer, self.reducers, self.merger)  # type: ignore[arg-type]
+        self.signals = signals(self.reducers)  # type: ignore[arg-type]
         self.teacher = TEACHERS.build(teacher) if teacher else None
         self.teacher_cache = FeatureCache(**teacher_cache) if teacher_cache else None
         sizes = {"in_channels": width, "teacher_channels": self.teacher.channels} if self.teacher else {}
@@ -109,11 +111,11 @@ class VideoLLM(BaseModel):
 
     def assemble(self, inputs: dict[str, Any]) -> tuple[Assembly, VideoTokens | None]:
         """Pixels and text become one sequence; also the visual tokens that went into it."""
-        tokens = self.tokenizer(inputs["clips"]) if inputs["clips"] else None
-        if tokens is not None:
-            tokens = self._reduce(tokens, inputs)
         video_id = self.text_tokenizer.convert_tokens_to_ids(VIDEO_PAD)
         ids, valid = inputs["ids"], inputs["valid"]
+        tokens = self.tokenizer(inputs["clips"], self.signals) if inputs["clips"] else None
+        if tokens is not None:
+            tokens = self._reduce(tokens, inputs, video_id)
         return assemble(self.llm.embed, ids, valid, tokens, video_id, self.llm.frame_mask), tokens
 
     def loss(self, inputs: dict[str, Any]) -> dict[str, Tensor]:
@@ -171,10 +173,17 @@ class VideoLLM(BaseModel):
             sample.stats["tokens_per_layer"] = tokens_per_layer
         return data_samples
 
-    def _reduce(self, tokens: VideoTokens, inputs: dict[str, Any]) -> VideoTokens:
+    def _reduce(self, tokens: VideoTokens, inputs: dict[str, Any], video_id: int) -> VideoTokens:
         if not len(self.reducers):
             return tokens
-        context = ReduceContext(self.llm.embed(inputs["ids"]), inputs["valid"])
+        place_BT = inputs["ids"] == video_id
+        sample_V = place_BT.nonzero()[:, 0]
+        context = ReduceContext(
+            text_VTC=self.llm.embed(inputs["ids"].masked_fill(place_BT, 0))[sample_V],
+            text_valid_VT=(inputs["valid"] & ~place_BT)[sample_V],
+            clips=inputs["clips"],
+            denormalise=self.data_preprocessor.denormalise,
+        )
         for reducer in self.reducers:
             tokens = reducer(tokens, context)
         return tokens

@@ -3,14 +3,15 @@
 Legend: B samples, L rows (padded on the right), M rows after a merge, C channels.
 """
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from .packing import Packing, size_shares, spread, weighted_sum
 from .source_map import SourceMap
 from .video_tokens import Kind
 
@@ -35,6 +36,9 @@ class SequenceState:
         rising: Whether ranks rise strictly from row to row, so that the kernel's own causal flag is the whole mask
             (padding stands on the right, where that flag hides it).
         padded: Whether any row is padding. Known on the host, so that asking costs no synchronisation.
+        cell: (B, L, 2) long, row and column in the patch's own grid (a ``LINE`` has the column behind the last); -1
+            for text and ``FRAME``. Default: None, the rows have no grid (text, decoding).
+        memo: What a merger leaves for its own later sites in the same pass, by name.
     """
 
     h: Tensor
@@ -48,6 +52,8 @@ class SequenceState:
     src: SourceMap
     rising: bool = True
     padded: bool = False
+    cell: Tensor | None = None
+    memo: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property
     def visual(self) -> Tensor:
@@ -92,22 +98,19 @@ class SequenceState:
         if packing is None:
             return self
         dst_BL = packing.new_BL.gather(1, into_BL).masked_fill(~self.valid, -1)
-        size_BL = torch.zeros_like(self.size).scatter_add_(1, into_BL, self.size)
-        share_BL = self.size / size_BL.gather(1, into_BL).clamp(min=torch.finfo(size_BL.dtype).tiny)
-        low_BL = self.frame.scatter_reduce(1, into_BL, self.frame, "amin")
-        high_BL = self.frame.scatter_reduce(1, into_BL, self.frame, "amax")
-        fields = {"size": size_BL, "frame": torch.where(low_BL == high_BL, self.frame, -1)}
+        size_BL, share_BL = size_shares(self.size, into_BL)
+        fields = {"size": size_BL, "frame": spread(self.frame, into_BL)}
         if latest:
             fields["rank"] = self.rank.scatter_reduce(1, into_BL, self.rank, "amax")
         merged = self.replace(**fields, rising=self.rising and not latest)
-        h_BMC = _weighted_sum(self.h, dst_BL, share_BL, packing)
+        h_BMC = weighted_sum(self.h, dst_BL, share_BL, packing)
         return merged._packed(packing, h_BMC, self.src.moved(dst_BL, share_BL))
 
     def _packed(self, packing: "Packing", h_BMC: Tensor, src: SourceMap) -> "SequenceState":
         """The state of the rows that stay, with ``h_BMC`` and ``src`` as they are after the move."""
 
-        def take(field: Tensor, pad: int) -> Tensor:
-            return packing.take(field).masked_fill(~packing.valid_BM, pad)
+        def take(values: Tensor, pad: int) -> Tensor:
+            return packing.take(values).masked_fill(~packing.valid_BM, pad)
 
         return self.replace(
             h=h_BMC,
@@ -116,67 +119,9 @@ class SequenceState:
             size=take(self.size, 0),
             frame=take(self.frame, -1),
             slot=take(self.slot, -1),
+            cell=None if self.cell is None else packing.take(self.cell).masked_fill(~packing.valid_BM[..., None], -1),
             kind=take(self.kind, Kind.PAD),
             valid=packing.valid_BM,
             src=src,
             padded=packing.padded,
         )
-
-
-class Packing(NamedTuple):
-    """How the rows that stay move to the front of each sample.
-
-    Attributes:
-        new_BL: (B, L) long, where each row goes; -1 if it does not stay.
-        old_BM: (B, M) long, where each row comes from; 0 on padding.
-        valid_BM: (B, M) bool.
-        rows: Valid rows before, over all samples.
-        padded: Whether there is padding afterwards.
-    """
-
-    new_BL: Tensor
-    old_BM: Tensor
-    valid_BM: Tensor
-    rows: int
-    padded: bool
-
-    @classmethod
-    def of(cls, stays_BL: Tensor, valid_BL: Tensor) -> "Packing | None":
-        """The packing that keeps ``stays_BL``, a part of ``valid_BL``; None if that is all of it."""
-        count_B = stays_BL.sum(1)
-        numbers = torch.stack((count_B.max(), count_B.min(), count_B.sum(), valid_BL.sum()))
-        most, least, stay, rows = numbers.tolist()  # one synchronisation
-        if stay == rows:
-            return None
-        new_BL = (stays_BL.cumsum(1) - 1).masked_fill(~stays_BL, -1)
-        old_BM = new_BL.new_zeros(len(new_BL), most + 1)
-        rows_BL = torch.arange(new_BL.shape[1], device=new_BL.device).expand_as(new_BL)
-        old_BM = old_BM.scatter_(1, new_BL.masked_fill(~stays_BL, most), rows_BL)[:, :most]
-        valid_BM = torch.arange(most, device=new_BL.device) < count_B[:, None]
-        return cls(new_BL, old_BM.masked_fill(~valid_BM, 0), valid_BM, rows, least != most)
-
-    def take(self, x: Tensor) -> Tensor:
-        """(B, M, ...) the rows that stay, of ``x`` (B, L, ...); padding is a copy of some row."""
-        first_B1 = torch.arange(len(x), device=x.device)[:, None] * x.shape[1]
-        return x.flatten(0, 1).index_select(0, (self.old_BM + first_B1).flatten()).unflatten(0, self.old_BM.shape)
-
-
-def _weighted_sum(h_BLC: Tensor, dst_BL: Tensor, share_BL: Tensor, packing: Packing) -> Tensor:
-    """(B, M, C) the sum of the rows of each destination, weighted by their shares, in float32.
-
-    An embedding bag reads every row once and writes every sum once, without a copy of ``h`` in between.
-    """
-    batch, most = packing.old_BM.shape
-    first_B1 = torch.arange(batch, device=dst_BL.device)[:, None] * most
-    bag_N = torch.where(dst_BL >= 0, dst_BL + first_B1, batch * most).flatten()
-    bag_N, row_N = bag_N.sort(stable=True)  # stable: the members of a row are added in their own order
-    row_N = row_N[: packing.rows]  # padding, which goes nowhere, stands last
-    h = h_BLC.flatten(0, 1).to(torch.promote_types(h_BLC.dtype, torch.float32))
-    sums = F.embedding_bag(
-        row_N,
-        h,
-        offsets=torch.searchsorted(bag_N, torch.arange(batch * most, device=bag_N.device)),
-        mode="sum",
-        per_sample_weights=share_BL.flatten()[row_N].to(h.dtype),
-    )
-    return sums.to(h_BLC.dtype).unflatten(0, (batch, most))

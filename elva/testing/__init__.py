@@ -16,6 +16,16 @@ Nothing here needs pytest: a check is a function that raises ``AssertionError`` 
 
 from .builders import Prompt, draw_video, make_prompt, tiny_decoder
 from .merger_contract import MERGER_CONTRACT
+from .reducer_contract import REDUCER_CONTRACT
 from .wrappers import PrefixOnly, Recorder
 
-__all__ = ["MERGER_CONTRACT", "PrefixOnly", "Prompt", "Recorder", "draw_video", "make_prompt", "tiny_decoder"]
+__all__ = [
+    "MERGER_CONTRACT",
+    "REDUCER_CONTRACT",
+    "PrefixOnly",
+    "Prompt",
+    "Recorder",
+    "draw_video",
+    "make_prompt",
+    "tiny_decoder",
+]

@@ -67,14 +67,19 @@ def tiny_decoder(
     return llm.requires_grad_(False)
 
 
-def draw_video(frames: Sequence[Grid], noise: float = 0.8, channels: int = CHANNELS, seed: int = 0) -> VideoTokens:
+def draw_video(
+    frames: Sequence[Grid], noise: float = 0.8, channels: int = CHANNELS, seed: int = 0, delimiters: bool = True
+) -> VideoTokens:
     """The tokens of one video: ``FRAME``, then each row of patches followed by its ``LINE``, for each frame.
+
+    With attention (each frame's adds up to 1 over its patches) and keys, as a tokenizer gives when asked.
 
     Args:
         frames: Rows and columns of each frame's patch grid.
         noise: How far a place changes from frame to frame; at 0 the video stands still, at 0.8 cosines are about 0.6.
         channels: Width.
         seed: Of the features.
+        delimiters: Whether there are ``FRAME`` and ``LINE`` tokens, or patches alone. Default: True.
     """
     random = torch.Generator().manual_seed(seed)
     grids = list(dict.fromkeys(frames))
@@ -90,18 +95,36 @@ def draw_video(frames: Sequence[Grid], noise: float = 0.8, channels: int = CHANN
         rows.append(
             {
                 "x": x,
-                "pos": torch.cat((torch.tensor([[time, 0.0, 0.0]]), torch.stack((place * 0 + time, row, column), 1))),
+                "pos": torch.cat((_centre(time, grid), torch.stack((place * 0 + time, row, column), 1))),
                 "slot": torch.cat((torch.tensor([-1]), place + starts[index])),
                 "kind": torch.cat((torch.tensor([int(Kind.FRAME)]), kind)),
                 "frame": torch.full((len(x),), time),
                 "grid": torch.tensor(grid).expand(len(x), 2),
+                "keys": torch.randn(len(x), 8, generator=random),
             }
         )
+        patch = rows[-1]["kind"] == Kind.PATCH
+        weight = torch.randn(len(x), generator=random).masked_fill(~patch, float("-inf"))
+        rows[-1]["attn"] = weight.softmax(0)
+        if not delimiters:
+            rows[-1] = {name: values[patch] for name, values in rows[-1].items()}
+    _to_finest(rows, grids)
     fields = {name: torch.cat([row[name] for row in rows])[None] for name in rows[0]}
     valid = torch.ones(fields["kind"].shape, dtype=torch.bool)
     return VideoTokens(
         seconds=fields["frame"].float(), size=valid.float(), valid=valid, src=SourceMap.identity(valid), **fields
     )
+
+
+def _centre(time: int, grid: Grid) -> Tensor:
+    return torch.tensor([[time, (grid[0] - 1) / 2, (grid[1] - 1) / 2]])
+
+
+def _to_finest(rows: Sequence[dict[str, Tensor]], grids: Sequence[Grid]) -> None:
+    """Count rows and columns in the cells of the finest grid."""
+    fine = torch.tensor([max(h for h, _ in grids), max(w for _, w in grids)])
+    for row in rows:
+        row["pos"][:, 1:] = (row["pos"][:, 1:] + 0.5) * fine / row["grid"] - 0.5
 
 
 def stack_videos(videos: Sequence[VideoTokens]) -> VideoTokens:
@@ -112,7 +135,7 @@ def stack_videos(videos: Sequence[VideoTokens]) -> VideoTokens:
         parts = [getattr(video, name)[0] for video in videos]
         return pad_sequence(parts, batch_first=True, padding_value=pad.get(name, 0))
 
-    names = ("x", "pos", "seconds", "size", "frame", "slot", "grid", "kind", "valid")
+    names = ("x", "pos", "seconds", "size", "frame", "slot", "grid", "kind", "valid", "attn", "keys")
     fields = {name: join(name) for name in names}
     return VideoTokens(src=SourceMap.identity(fields["valid"]), **fields)
 
@@ -177,7 +200,7 @@ def make_prompt(
 def take_sample(state: SequenceState, index: int) -> SequenceState:
     """One sample of a fresh batch, alone and without its padding."""
     length = int(state.lengths[index])
-    names = ("h", "pos", "rank", "size", "frame", "slot", "kind", "valid")
+    names = ("h", "pos", "rank", "size", "frame", "slot", "cell", "kind", "valid")
     fields = {name: getattr(state, name)[index : index + 1, :length] for name in names}
     return state.replace(**fields, src=SourceMap.identity(fields["valid"]), padded=False)
 
@@ -191,6 +214,6 @@ def more_text(llm: HFDecoder, ids_BK: Tensor, start_B: Tensor) -> SequenceState:
 def append_text(llm: HFDecoder, state: SequenceState, ids_K: Tensor) -> SequenceState:
     """A fresh sample without padding, with K more text rows behind it."""
     tail = more_text(llm, ids_K[None], state.lengths)
-    names = ("h", "pos", "rank", "size", "frame", "slot", "kind", "valid")
+    names = ("h", "pos", "rank", "size", "frame", "slot", "cell", "kind", "valid")
     fields = {name: torch.cat((getattr(state, name), getattr(tail, name)), 1) for name in names}
     return state.replace(**fields, src=SourceMap.identity(fields["valid"]))

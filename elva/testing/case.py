@@ -10,7 +10,7 @@ from elva.models.mergers.base import Merger
 from elva.registry import MERGERS
 from elva.structures import SequenceState
 
-from .builders import Part
+from .builders import CHANNELS, Part
 
 SAMPLES: tuple[tuple[Part, ...], ...] = (
     (3, [(2, 2)] * 5, 2, [(1, 3)] * 4, 4),
@@ -25,7 +25,9 @@ TOLERANCE = 1e-5
 
 def build(name: str, **settings: Any) -> tuple[Merger, int]:
     """The merger, and the depth of the smallest language model that has room for its sites."""
-    merger: Merger = MERGERS.build({"type": name, **settings}).eval()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        merger: Merger = MERGERS.build_with({"type": name, **settings}, in_channels=CHANNELS).eval()
     for depth in (4, 8, 16):
         try:
             merger.sites(depth)

@@ -102,7 +102,7 @@ def ignores_padding_and_neighbours(name: str, **settings: Any) -> None:
 
 
 def promises_no_less_than_it_leaves(name: str, **settings: Any) -> None:
-    """``schedule`` names the fewest visual rows that enter each layer; it never rises."""
+    """``schedule`` names the fewest visual rows that enter each layer."""
     merger, depth = build(name, **settings)
     state = make_prompt(tiny_decoder(depth), SAMPLES).state
     _, trace = run(tiny_decoder(depth), state, merger)
@@ -112,7 +112,6 @@ def promises_no_less_than_it_leaves(name: str, **settings: Any) -> None:
             continue
         rows = [int((s.visual & s.valid)[b].sum()) for s in trace.states]
         assert len(schedule) == depth, f"schedule has {len(schedule)} numbers for {depth} layers"
-        assert schedule == sorted(schedule, reverse=True), f"schedule rises: {schedule}"
         assert all(r >= s for r, s in zip(rows, schedule, strict=True)), f"rows {rows} below the schedule {schedule}"
 
 

@@ -18,12 +18,12 @@ from .wrappers import PrefixOnly, Recorder, moves
 
 
 def shortens_the_sequence(name: str, **settings: Any) -> None:
-    """With its defaults it does something, at the sites that it names."""
+    """With its defaults fewer rows enter some layer."""
     merger, depth = build(name, **settings)
     state = make_prompt(tiny_decoder(depth), SAMPLES).state
-    out, _ = run(tiny_decoder(depth), state, merger)
-    shorter = bool((out.lengths < state.lengths).any())
-    assert shorter == ({} not in merger.identity), f"rows {state.lengths.tolist()} -> {out.lengths.tolist()}"
+    _, trace = run(tiny_decoder(depth), state, merger)
+    shorter = any(bool((rows < state.lengths).any()) for rows in trace.rows)
+    assert shorter == ({} not in merger.identity), f"rows {state.lengths.tolist()} -> {trace.tokens_per_layer()}"
 
 
 def keeps_text_frames_kinds_and_order(name: str, **settings: Any) -> None:

@@ -59,7 +59,7 @@ class PrefixOnly(Merger):
 
 def first_rows(state: SequenceState, count: int) -> SequenceState:
     """The first ``count`` rows of each sample."""
-    names = ("h", "pos", "rank", "size", "frame", "slot", "kind", "valid")
+    names = ("h", "pos", "rank", "size", "frame", "slot", "cell", "kind", "valid")
     dst = state.src.dst.masked_fill(state.src.dst >= count, -1)
     src = SourceMap(dst, state.src.weight.masked_fill(dst < 0, 0.0))
     return state.replace(**{name: getattr(state, name)[:, :count] for name in names}, src=src)
@@ -88,7 +88,7 @@ def join_rows(head: SequenceState, state: SequenceState, count: int) -> Sequence
     src = SourceMap(
         torch.where(late, state.src.dst + shift, head.src.dst), torch.where(late, state.src.weight, head.src.weight)
     )
-    names = ("h", "pos", "rank", "size", "frame", "slot", "kind", "valid")
+    names = ("h", "pos", "rank", "size", "frame", "slot", "cell", "kind", "valid")
     return head.replace(**{name: join(name) for name in names}, src=src)
 
 

@@ -106,6 +106,7 @@ def assemble(
         valid=valid_BL,
         src=SourceMap.identity(valid_BL),
         padded=padded,
+        cell=torch.full((*rows_BL.shape, 2), -1, device=ids_BT.device),
     )
     if tokens is None:
         return Assembly(state, first_BT, None)
@@ -138,12 +139,14 @@ def _insert(state: SequenceState, tokens: VideoTokens, placement: Placement) -> 
     def put(field: Tensor, values: Tensor) -> Tensor:
         return field.index_put((sample, row), values.to(field.dtype))
 
+    assert state.cell is not None
     return state.replace(
         h=put(state.h, tokens.x[tokens.valid]),
         size=put(state.size, tokens.size[tokens.valid]),
         frame=put(state.frame, frame),
         slot=put(state.slot, slot),
         kind=put(state.kind, tokens.kind[tokens.valid]),
+        cell=put(state.cell, tokens.cell[tokens.valid]),
     )
 
 

@@ -29,10 +29,14 @@ class Merger(nn.Module):
     ``ratio``, the share of the visual rows that is taken away; ``streaming``, merged rows get the latest rank of their
     members; ``similarity``, what two rows are compared by, which must not let a huge channel decide.
 
+    A merger that takes ``in_channels`` is given the width of the language model.
+
     Attributes:
+        needs_grid: Whether every frame must still have all the tokens of its grid. Default: False.
         identity: Settings, each of them a set of arguments, under which it does nothing at all. Default: none known.
     """
 
+    needs_grid: bool = False
     identity: ClassVar[Sequence[Mapping[str, Any]]] = ()
 
     @abstractmethod

@@ -1,7 +1,7 @@
 """What every video tokenizer promises."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from torch import nn
 
@@ -15,18 +15,23 @@ class VideoTokenizer(nn.Module):
         out_channels: Width of the tokens, that of the language model.
         patch_size: Frame sides must be multiples of it, in pixels.
         tubelet: How many successive frames of one size make one temporal unit.
+        offers: Which of ``'attn'`` and ``'keys'`` of :class:`VideoTokens` it can give. Default: neither.
+        makes_grid: Whether the patches of each frame fill a grid. Default: True.
     """
 
     out_channels: int
     patch_size: int
     tubelet: int
+    offers: frozenset[str] = frozenset()
+    makes_grid: bool = True
 
     @abstractmethod
-    def forward(self, clips: Sequence[Clip]) -> VideoTokens:
+    def forward(self, clips: Sequence[Clip], signals: Collection[str] = ()) -> VideoTokens:
         """Tokenise a batch of clips of any lengths and sizes.
 
         Args:
             clips: B clips with normalised floating-point pixels.
+            signals: Which of ``offers`` to give as well. Default: none; they cost time.
 
         Returns:
             Tokens of B videos, padded on the right to the longest.

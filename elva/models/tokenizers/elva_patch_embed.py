@@ -5,7 +5,7 @@ E channels of a head, D embedding width, C width of the language model.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import lru_cache
 
 import torch
@@ -108,12 +108,13 @@ class ElvaPatchEmbed(VideoTokenizer):
         """Tokens of a clip: the sum of h * w + h + 1 over its units."""
         return count_tokens(plan, self.spec)
 
-    def forward(self, clips: Sequence[Clip]) -> VideoTokens:
+    def forward(self, clips: Sequence[Clip], signals: Collection[str] = ()) -> VideoTokens:
         """Tokens of the clips; one product and two attentions for each distinct frame size of the batch.
 
         Raises:
             ValueError: If a frame's side is not a multiple of the patch, or pixels are not normalised.
         """
+        del signals
         layout = layout_of(clips, self.spec, self.patch.weight.device)
         blocks = [self.embed(units) for units in stack_units(clips, layout, self.tubelet)]
         return to_tokens(blocks, clips, layout)

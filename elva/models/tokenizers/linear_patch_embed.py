@@ -4,7 +4,7 @@ Legend: U temporal units, t frames of a unit, h w patches, n tokens of a unit, H
 of the language model.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -57,12 +57,13 @@ class LinearPatchEmbed(VideoTokenizer):
         """Tokens of a clip: the sum of h * w + h + 1 over its units."""
         return count_tokens(plan, self.spec)
 
-    def forward(self, clips: Sequence[Clip]) -> VideoTokens:
+    def forward(self, clips: Sequence[Clip], signals: Collection[str] = ()) -> VideoTokens:
         """Tokens of the clips.
 
         Raises:
             ValueError: If a frame's side is not a multiple of the patch, or pixels are not normalised.
         """
+        del signals
         layout = layout_of(clips, self.spec, self.patch.weight.device)
         blocks = [self.embed(units) for units in stack_units(clips, layout, self.tubelet)]
         return to_tokens(blocks, clips, layout)

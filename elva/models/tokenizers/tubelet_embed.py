@@ -3,7 +3,7 @@
 Legend: U temporal units, t frames of a unit, h w patches, H W pixels, D embedding width, C width of the language model.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from torch import Tensor, nn
 
@@ -51,12 +51,13 @@ class TubeletEmbed(VideoTokenizer):
         """Tokens of a clip: the sum of h * w over its units."""
         return count_tokens(plan, self.spec)
 
-    def forward(self, clips: Sequence[Clip]) -> VideoTokens:
+    def forward(self, clips: Sequence[Clip], signals: Collection[str] = ()) -> VideoTokens:
         """Tokens of the clips.
 
         Raises:
             ValueError: If a frame's side is not a multiple of the patch, or pixels are not normalised.
         """
+        del signals
         layout = layout_of(clips, self.spec, self.patch.weight.device)
         blocks = [self.embed(units) for units in stack_units(clips, layout, self.tubelet)]
         return to_tokens(blocks, clips, layout)
