@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from elva.models.llms import Assembly, Sampling, Trace, assemble, generate
-from elva.models.reducers import ReduceContext, check_chain, signals
+from elva.models.mergers import Merger
+from elva.models.reducers import ReduceContext, TokenReducer, check_chain, signals
 from elva.models.teachers import FeatureCache, cached_features, teacher_frames
 from elva.registry import LLMS, MERGERS, MODELS, REDUCERS, SUPERVISORS, TEACHERS, TOKENIZERS
 from elva.structures import Clip, SequenceState, VideoQASample, VideoTokens
@@ -68,10 +69,7 @@ class VideoLLM(BaseModel):
         self.llm = LLMS.build(llm)
         width = self.llm.hidden_size
         self.tokenizer = TOKENIZERS.build({**tokenizer, "out_channels": width})
-        self.reducers = nn.ModuleList(REDUCERS.build_with(r, in_channels=width) for r in reducers)
-        self.merger = MERGERS.build_with(merger, in_channels=width) if merger else None
-        check_chain(self.tokenizer, self.reducers, self.merger)  # type: ignore[arg-type]
-        self.signals = signals(self.reducers)  # type: ignore[arg-type]
+        self.exchange(merger, reducers)
         self.teacher = TEACHERS.build(teacher) if teacher else None
         self.teacher_cache = FeatureCache(**teacher_cache) if teacher_cache else None
         sizes = {"in_channels": width, "teacher_channels": self.teacher.channels} if self.teacher else {}
@@ -84,6 +82,18 @@ class VideoLLM(BaseModel):
         if torch.get_default_device().type != "meta":
             self.llm.fit_vocabulary(len(self.text_tokenizer) if self.text_tokenizer_path else 0)
             self.tokenizer.match_scale(self.llm.embedding_rms())
+
+    def exchange(self, merger: Config | None = None, reducers: Sequence[Config] = ()) -> None:
+        """Put another merger and other reducers in place of those that are there.
+
+        Raises:
+            ValueError: If they do not fit together, or the tokenizer does not give what a reducer needs.
+        """
+        offered = {"in_channels": self.llm.hidden_size}
+        parts: list[TokenReducer] = [REDUCERS.build_with(reducer, **offered) for reducer in reducers]
+        self.merger: Merger | None = MERGERS.build_with(merger, **offered) if merger else None
+        check_chain(self.tokenizer, parts, self.merger)
+        self.reducers, self.signals = nn.ModuleList(parts), signals(parts)
 
     @cached_property
     def text_tokenizer(self) -> Any:

@@ -13,7 +13,6 @@ repeated.
 """
 
 import argparse
-import csv
 import json
 import sys
 from collections.abc import Iterator, Sequence
@@ -26,6 +25,7 @@ from mmengine.config import Config
 
 from elva.utils import launch
 from elva.utils.report_text import table
+from elva.utils.run_table import RunTable
 from elva.utils.stage_training import last_checkpoint, place, shorten, train_stage
 from elva.visualization.scaling_figure import draw_scaling
 from tools.analysis_tools.ablate_supervisor import TINY
@@ -87,34 +87,14 @@ def train_and_test(configs: Sequence[Config]) -> dict[str, float]:
     return {name: float(value) for name, value in launch.build_runner(last).test().items()}
 
 
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """The runs that are done."""
-    if not path.is_file():
-        return []
-    with path.open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Replace the file by one with these runs."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    temporary.replace(path)
-
-
-def run_all(args: argparse.Namespace) -> list[dict[str, Any]]:
+def run_all(args: argparse.Namespace) -> list[dict[str, str]]:
     """One row a run: ``stage`` (from 1), ``share``, and what the test says."""
-    path = args.work_dir / "runs.csv"
-    rows: list[dict[str, Any]] = list(read_rows(path))
-    done = {(row["stage"], row["share"]) for row in rows}
+    runs = RunTable(args.work_dir / "runs.csv", ("stage", "share"))
     full: dict[str, float] | None = None
     for stage in range(len(args.configs) - 1):
         for share in sorted(set(args.shares), reverse=True):
-            if (str(stage + 1), f"{share:g}") in done:
+            key = {"stage": stage + 1, "share": f"{share:g}"}
+            if runs.find(key) is not None:
                 continue
             print(f"\n=== {share:.0%} of the data of stage {stage + 1} ===\n", flush=True)
             whole = share == 1
@@ -123,9 +103,8 @@ def run_all(args: argparse.Namespace) -> list[dict[str, Any]]:
                 full = metrics if whole else full
             else:
                 metrics = full
-            rows.append({"stage": str(stage + 1), "share": f"{share:g}", **metrics})
-            write_rows(path, rows)
-    return sorted(rows, key=lambda row: (row["stage"], float(row["share"])))
+            runs.add({**key, **metrics})
+    return sorted(runs.rows, key=lambda row: (row["stage"], float(row["share"])))
 
 
 def summary(rows: Sequence[dict[str, Any]]) -> str:

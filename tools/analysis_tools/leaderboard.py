@@ -1,0 +1,233 @@
+"""Every merger and reducer at one token budget, on the same checkpoint and the same questions.
+
+``python tools/analysis_tools/leaderboard.py CONFIG [NAME=]CHECKPOINT ... [--budget 0.65] [--out FILE.md] [--json FILE]``
+
+The config's ``leaderboard`` lists what takes part: ``dict(part=dict(type=..., ...), knob=..., values=[...])``, where
+``knob`` is the argument that sets how much is taken away. It is set to the value whose mean number of rows a layer is
+nearest to ``budget`` (the share of that without any reduction), measured on the first test samples; no answer is looked
+at for that. A row without reduction and a row with blank frames tell what the numbers mean. With several checkpoints
+(one trained with merging, one without) each has its column; the table is sorted by the first.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # tools/ is no installed package
+
+from mmengine.config import Config
+
+from elva.apis.evaluation import Evaluator
+from elva.registry import MERGERS, REDUCERS
+from elva.utils import launch
+from elva.utils.report_text import amount, table
+from elva.utils.run_table import RunTable
+from tools.analysis_tools.sweep import named
+
+KEYS = ("checkpoint", "part", "budget")
+PLAIN, BLIND = "no reduction", "no reduction, blank frames"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What takes part.
+
+    Attributes:
+        part: Config of a merger or a reducer.
+        knob: The argument that sets how much is taken away; None if nothing does.
+        values: To choose the knob's value from.
+    """
+
+    part: dict[str, Any]
+    knob: str | None = None
+    values: tuple[Any, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Its type."""
+        return str(self.part["type"])
+
+    @property
+    def inside(self) -> bool:
+        """Whether it works inside the language model, not before it."""
+        return self.name in MERGERS
+
+    def candidates(self) -> list[dict[str, Any]]:
+        """The part with each value of its knob."""
+        return [{**self.part, self.knob: value} for value in self.values] if self.knob else [self.part]
+
+
+def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+    parser.add_argument("config")
+    parser.add_argument("checkpoints", nargs="+", metavar="[NAME=]CHECKPOINT")
+    parser.add_argument(
+        "--budget", type=float, default=0.65, help="mean rows a layer, of those unreduced (default .65)"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE.md", help="write the table there as Markdown")
+    parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/leaderboard"))
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there as well")
+    launch.add_cfg_options(parser)
+    return parser.parse_args(argv)
+
+
+def read_entries(cfg: Config) -> list[Entry]:
+    """What the config's ``leaderboard`` lists.
+
+    Raises:
+        ValueError: If there is no list, or a part of it is neither a merger nor a reducer.
+    """
+    listed = cfg.get("leaderboard")
+    if not listed:
+        raise ValueError(f"{cfg.filename} has no 'leaderboard', the list of what takes part.")
+    entries = [Entry(dict(e["part"]), e.get("knob"), tuple(e.get("values", ()))) for e in listed]
+    for entry in entries:
+        if not entry.inside:
+            REDUCERS.get(entry.name)  # an unknown name is answered with the nearest ones
+    return entries
+
+
+def mean(values: Sequence[float]) -> float:
+    """Their mean."""
+    return sum(values) / len(values)
+
+
+def put(evaluator: Evaluator, part: dict[str, Any] | None, inside: bool = True) -> None:
+    """Let the model reduce by ``part`` and nothing else."""
+    evaluator.exchange(part if inside else None, [part] if part and not inside else [])
+
+
+def match(evaluator: Evaluator, entry: Entry, rows: float) -> dict[str, Any]:
+    """The candidate whose mean number of rows a layer is nearest to ``rows``."""
+    distance = []
+    for candidate in entry.candidates():
+        put(evaluator, candidate, entry.inside)
+        distance.append(abs(mean(evaluator.cost()[0]) - rows))
+    return entry.candidates()[distance.index(min(distance))]
+
+
+def blind(cfg: Config) -> Config:
+    """The config with blank test frames; ``cfg`` is changed, and returned."""
+    pipeline = cfg.test_dataloader.dataset.pipeline
+    at = 1 + max(i for i, transform in enumerate(pipeline) if transform["type"] == "LoadVideo")
+    pipeline.insert(at, {"type": "BlankFrames"})
+    return cfg
+
+
+def run_all(args: argparse.Namespace) -> list[dict[str, str]]:
+    """Run what is missing; returns the rows of this budget, checkpoint by checkpoint."""
+
+    def read() -> Config:
+        cfg = launch.read_config(args.config, args.cfg_options)
+        cfg.work_dir = str(args.work_dir / "log")
+        return cfg
+
+    entries = read_entries(read())
+    runs = RunTable(args.work_dir / "runs.csv", KEYS)
+    for name, path in map(named, args.checkpoints):
+        evaluator = Evaluator(read(), path)
+        put(evaluator, None)
+        full = evaluator.cost()
+
+        def note(part: str, setting: dict[str, Any], judge: Evaluator, name: str = name, full: Any = full) -> None:
+            key = {"checkpoint": name, "part": part, "budget": f"{args.budget:g}"}
+            found = judge.run()
+            shares = {"rows": mean(found.rows) / mean(full[0]), "flops": found.flops / full[1]}
+            runs.add({**key, "setting": json.dumps(setting), **shares, "ttft": found.ttft, **found.metrics})
+
+        def missing(part: str, name: str = name) -> bool:
+            return runs.find({"checkpoint": name, "part": part, "budget": f"{args.budget:g}"}) is None
+
+        if missing(PLAIN):
+            note(PLAIN, {}, evaluator)
+        for entry in entries:
+            if missing(entry.name):
+                print(f"\n=== {name}: {entry.name} ===\n", flush=True)
+                setting = match(evaluator, entry, args.budget * mean(full[0]))
+                put(evaluator, setting, entry.inside)
+                note(entry.name, setting, evaluator)
+        if missing(BLIND):
+            unseeing = Evaluator(blind(read()), path)
+            put(unseeing, None)
+            note(BLIND, {}, unseeing)
+    wanted = {named(checkpoint)[0] for checkpoint in args.checkpoints}
+    return [row for row in runs.rows if row["checkpoint"] in wanted and row["budget"] == f"{args.budget:g}"]
+
+
+def lines(rows: Sequence[dict[str, str]], checkpoints: Sequence[str]) -> list[list[str]]:
+    """The cells of the table, the header first, sorted by accuracy with the first checkpoint."""
+    by = {(row["checkpoint"], row["part"]): row for row in rows}
+    first = [row for row in rows if row["checkpoint"] == checkpoints[0]]
+    first.sort(key=lambda row: -float(row["accuracy/overall"]))
+    accuracy = [f"accuracy, {name}" for name in checkpoints] if len(checkpoints) > 1 else ["accuracy"]
+    body = []
+    for row in first:
+        scores = [f"{float(by[name, row['part']]['accuracy/overall']):.3f}" for name in checkpoints]
+        where = "" if row["part"] in (PLAIN, BLIND) else "inside" if row["part"] in MERGERS else "before"
+        shares = [f"{float(row[key]):.0%}" for key in ("rows", "flops")]
+        body.append([row["part"], where, _setting(row), *scores, *shares, f"{1000 * float(row['ttft']):.1f}"])
+    return [["part", "where", "setting", *accuracy, "rows", "FLOPs", "TTFT ms"], *body]
+
+
+def _setting(row: dict[str, str]) -> str:
+    setting = {key: value for key, value in json.loads(row["setting"]).items() if key != "type"}
+    return ", ".join(
+        f"{key}={value:.3g}" if isinstance(value, float) else f"{key}={value}" for key, value in setting.items()
+    )
+
+
+def markdown(cells: Sequence[Sequence[str]]) -> str:
+    """A Markdown table; columns of numbers to the right."""
+    rule = ["---" if index < 3 else "---:" for index in range(len(cells[0]))]
+    return "\n".join("| " + " | ".join(row) + " |" for row in (cells[0], rule, *cells[1:]))
+
+
+def commit() -> str:
+    """The commit that is checked out, and whether files differ from it."""
+    try:
+        words = ("git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12")
+        return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+
+
+def page(args: argparse.Namespace, rows: Sequence[dict[str, str]], command: str) -> str:
+    """The Markdown page: table, command, commit."""
+    names = [named(checkpoint)[0] for checkpoint in args.checkpoints]
+    questions = round(float(rows[0]["n"]))
+    error = amount(0.5 / questions**0.5)
+    return (
+        f"# Leaderboard\n\nEvery merger and reducer at {args.budget:.0%} of the rows of the unreduced model, on "
+        f"{questions} questions (standard error of an accuracy: at most {error}). Rows and FLOPs are shares of the "
+        "unreduced model's: rows a mean over the layers, FLOPs those of one prefill, tokenizer and all. Where a part "
+        "cannot come near the budget, its rows say so.\n\n"
+        f"{markdown(lines(rows, names))}\n\n```sh\n{command}\n```\n\nCommit `{commit()}`.\n"
+    )
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run, print, write."""
+    args = parse_args(argv)
+    if not 0 < args.budget <= 1:
+        raise ValueError(f"--budget {args.budget}: the share of the unreduced rows, above 0 and at most 1.")
+    rows = run_all(args)
+    cells = lines(rows, [named(checkpoint)[0] for checkpoint in args.checkpoints])
+    print(f"\n{table(cells, align='<<<' + '>' * (len(cells[0]) - 3), indent=0)}")
+    if args.json:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        args.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    if args.out:
+        command = "python tools/analysis_tools/leaderboard.py " + " ".join(argv if argv is not None else sys.argv[1:])
+        args.out.write_text(page(args, rows, command), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    sys.exit(launch.run(main))
