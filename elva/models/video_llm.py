@@ -121,7 +121,10 @@ class VideoLLM(BaseModel):
 
     def assemble(self, inputs: dict[str, Any]) -> tuple[Assembly, VideoTokens | None]:
         """Pixels and text become one sequence; also the visual tokens that went into it."""
-        video_id = self.text_tokenizer.convert_tokens_to_ids(VIDEO_PAD)
+        return self.assemble_ids(inputs, self.text_tokenizer.convert_tokens_to_ids(VIDEO_PAD))
+
+    def assemble_ids(self, inputs: dict[str, Any], video_id: int) -> tuple[Assembly, VideoTokens | None]:
+        """``assemble``, with ``video_id`` as the placeholder of a video; no text tokenizer is needed."""
         ids, valid = inputs["ids"], inputs["valid"]
         tokens = self.tokenizer(inputs["clips"], self.signals) if inputs["clips"] else None
         if tokens is not None:

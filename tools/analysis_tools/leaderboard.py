@@ -1,6 +1,6 @@
 """Every merger and reducer at one token budget, on the same checkpoint and the same questions.
 
-``python tools/analysis_tools/leaderboard.py CONFIG [NAME=]CHECKPOINT ... [--budget 0.65] [--out FILE.md] [--json FILE]``
+``python tools/analysis_tools/leaderboard.py CONFIG [NAME=]CHECKPOINT ... [--budget 0.65] [--out FILE.md]``
 
 The config's ``leaderboard`` lists what takes part: ``dict(part=dict(type=..., ...), knob=..., values=[...])``, where
 ``knob`` is the argument that sets how much is taken away. It is set to the value whose mean number of rows a layer is
