@@ -1,8 +1,25 @@
 """Mergers: what shortens the sequence inside the language model."""
 
 from .base import Merger, Site, When
+from .fast_v import FastV
 from .hierarchical_temporal import HierarchicalTemporalMerger
+from .holitom_inner import HoliTomInner
+from .mixture_of_depths import MixtureOfDepths
 from .no_merge import NoMerge
+from .pyramid_drop import PyramidDrop
+from .random_drop import RandomDrop
 from .tome import ToMe
 
-__all__ = ["HierarchicalTemporalMerger", "Merger", "NoMerge", "Site", "ToMe", "When"]
+__all__ = [
+    "FastV",
+    "HierarchicalTemporalMerger",
+    "HoliTomInner",
+    "Merger",
+    "MixtureOfDepths",
+    "NoMerge",
+    "PyramidDrop",
+    "RandomDrop",
+    "Site",
+    "ToMe",
+    "When",
+]
