@@ -4,32 +4,14 @@ from pathlib import Path
 import pytest
 from mmengine.config import Config
 
-from elva.datasets.moving_shapes import make_moving_shapes
-from elva.utils.tiny_llm import TinyLLMSettings, make_tiny_llm
+from tests.test_tools.tiny_recipe import make_data, stage
 from tools.analysis_tools import ablate_supervisor as tool
 
-ROOT = Path(__file__).parents[2]
 BOTH = [{"type": "TubeAlignment"}, {"type": "FrameContrast"}]
 
 
-def stage(name: str, root: Path) -> str:
-    """A stage of the tiny recipe on the data in ``root``, as a config file."""
-    cfg = Config.fromfile(ROOT / "configs" / f"{name}.py")
-    text = cfg.pretty_text.replace("work_dirs/demo/", f"{root}/")
-    cfg = Config.fromstring(text, ".py")
-    cfg.merge_from_dict({"train_dataloader.batch_size": 2, "train_dataloader.num_workers": 0})
-    cfg.train_dataloader.persistent_workers = False
-    if cfg.get("test_dataloader"):
-        cfg.test_dataloader.update(batch_size=4, num_workers=0, persistent_workers=False)
-    cfg.load_from = None
-    cfg.dump(root / f"{name}.py")
-    return str(root / f"{name}.py")
-
-
 def test_every_variant_is_trained_tested_and_written(tmp_path, monkeypatch):
-    make_moving_shapes(tmp_path / "data", {"train": 4, "test": 4})
-    texts = [tmp_path / "data" / f"train_{kind}.json" for kind in ("caption", "qa")]
-    make_tiny_llm(tmp_path / "llm", texts, TinyLLMSettings(hidden=128, layers=4, heads=4, kv_heads=4, intermediate=32))
+    make_data(tmp_path)
     configs = [stage("elva_tiny_stage2", tmp_path), stage("elva_tiny_stage3", tmp_path)]
     # MMEngine formats a run's config seven times, which takes longer than runs this short.
     monkeypatch.setattr(Config, "pretty_text", property(str))
