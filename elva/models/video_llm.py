@@ -142,7 +142,7 @@ class VideoLLM(BaseModel):
             raise ValueError("mode='loss' needs labels: give TokenizeConversation mode='train' in the pipeline")
         assembly, tokens = self.assemble(inputs)
         trace = Trace()
-        state = self.llm(assembly.state, self.merger, trace=trace)
+        state = self.llm(assembly.asking(inputs["labels"]), self.merger, trace=trace)
         targets = state.src.gather(assembly.targets(inputs["labels"]), state.h.shape[1], IGNORE)
         some = targets != IGNORE
         total = F.cross_entropy(self.llm.logits(state.h[some]).float(), targets[some], reduction="sum")

@@ -2,11 +2,12 @@
 
 from .frame_plan import Clip, FramePlan, VideoMeta
 from .sample import VideoQASample
-from .sequence_state import PAD_RANK, SequenceState
+from .sequence_state import ASKS, PAD_RANK, SequenceState
 from .source_map import SourceMap
 from .video_tokens import Kind, VideoTokens
 
 __all__ = [
+    "ASKS",
     "PAD_RANK",
     "Clip",
     "FramePlan",

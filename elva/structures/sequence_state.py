@@ -18,6 +18,9 @@ from .video_tokens import Kind
 PAD_RANK = 2**40
 """The rank of padding: it may look at everything, and nothing valid looks at it."""
 
+ASKS = "asks"
+"""In the memo of a training step: (B, E) bool, the assembled rows that answers follow, where generation would begin."""
+
 
 @dataclass(frozen=True)
 class SequenceState:
@@ -38,7 +41,7 @@ class SequenceState:
         padded: Whether any row is padding. Known on the host, so that asking costs no synchronisation.
         cell: (B, L, 2) long, row and column in the patch's own grid (a ``LINE`` has the column behind the last); -1
             for text and ``FRAME``. Default: None, the rows have no grid (text, decoding).
-        memo: What a merger leaves for its own later sites in the same pass, by name.
+        memo: What a merger leaves for its own later sites in the same pass, by name; while training, ``ASKS`` as well.
     """
 
     h: Tensor

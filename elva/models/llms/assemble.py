@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
-from elva.structures import PAD_RANK, Kind, SequenceState, SourceMap, VideoTokens
+from elva.structures import ASKS, PAD_RANK, Kind, SequenceState, SourceMap, VideoTokens
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,12 @@ class Assembly:
         told = (labels_BT != ignore) & (self.text_row > 0)  # nothing stands before the first row to predict it
         out.scatter_(1, torch.where(told, self.text_row - 1, self.state.h.shape[1]), labels_BT)
         return out[:, :-1]
+
+    def asking(self, labels_BT: Tensor, ignore: int = -100) -> SequenceState:
+        """The state, and in its memo the rows that answers follow: mergers that heed the question may not see more."""
+        told_BL = self.targets(labels_BT, ignore) != ignore
+        asks_BL = told_BL & ~F.pad(told_BL, (1, 0))[:, :-1]
+        return self.state.replace(memo={**self.state.memo, ASKS: asks_BL})
 
 
 def assemble(

@@ -1,6 +1,6 @@
 """Which rows a merger keeps that ranks them one by one: by the question's attention, or by any other score.
 
-Legend: B batch, L rows.
+Legend: B batch, L rows, R rows of a question.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from elva.models.attention.view import AttnView
-from elva.structures import Kind, SequenceState
+from elva.structures import ASKS, Kind, SequenceState
 
 from .similarity import most_similar, visual_rows
 
@@ -35,7 +35,10 @@ def keep_best(state: SequenceState, score_BL: Tensor, target_B: Tensor, protecte
 
 
 def question_attention(name: str, state: SequenceState, attn: AttnView | None) -> Tensor:
-    """(B, L) attention that each sample's last text row gives, averaged over heads, in float32; no gradient flows.
+    """(B, L) attention that each sample's question gives, averaged over heads, in float32; no gradient flows.
+
+    The question's row is the one that the answer follows: the last text row, unless training, where answers stand
+    behind it, has left the rows that answers follow in the memo. Of several the mean counts.
 
     Args:
         name: The merger that asks, for messages.
@@ -48,7 +51,8 @@ def question_attention(name: str, state: SequenceState, attn: AttnView | None) -
     if attn is None:
         raise ValueError(f"{name} ranks rows by attention: it needs a language model's view of the layer")
     with torch.no_grad():
-        return attn.rows(_last_text_row(name, state)).mean(1).squeeze(1)
+        index_BR, share_BR = _question_rows(name, state)
+        return (attn.rows(index_BR).mean(1) * share_BR[..., None]).sum(1)
 
 
 def check_layers(name: str, layers: Sequence[int], depth: int) -> None:
@@ -59,14 +63,26 @@ def check_layers(name: str, layers: Sequence[int], depth: int) -> None:
         )
 
 
-def _last_text_row(name: str, state: SequenceState) -> Tensor:
+def _question_rows(name: str, state: SequenceState) -> tuple[Tensor, Tensor]:
+    """(B, R) long, the rows whose attention counts; (B, R) float, the share of each, 0 on padding."""
     rows_L = torch.arange(state.kind.shape[1], device=state.kind.device)
-    text_B1 = torch.where(state.kind == Kind.TEXT, rows_L, -1).amax(1, keepdim=True)
-    blind_B = (state.visual & state.valid & (rows_L > text_B1)).any(1)
-    if blind_B.any():
+
+    def last(which_BL: Tensor) -> Tensor:
+        return torch.where(which_BL, rows_L, -1).amax(1, keepdim=True)
+
+    text_B1, visual_B1 = last(state.kind == Kind.TEXT), last(state.visual & state.valid)
+    asks_BL = rows_L == text_B1
+    if ASKS in state.memo:
+        told_BL = state.src.gather(state.memo[ASKS].long(), len(rows_L), 0) > 0
+        asks_BL = torch.where(last(told_BL) > visual_B1, told_BL, asks_BL)
+    blind_B = (visual_B1 > text_B1).squeeze(1)
+    blind, most = torch.stack((blind_B.sum(), asks_BL.sum(1).max())).tolist()  # one synchronisation
+    if blind:
         raise ValueError(
             f"{name} ranks visual rows by the attention of the text behind them, but samples "
             f"{blind_B.nonzero().flatten().tolist()} of this batch end with visual rows. Put the question behind the "
             "video, or take a merger that does not look at the question (to cache a video without one, for instance)."
         )
-    return text_B1.clamp(min=0)
+    share_BR, index_BR = asks_BL.float().sort(dim=1, descending=True, stable=True)
+    share_BR = share_BR[:, :most] / share_BR.sum(1, keepdim=True).clamp(min=1)
+    return index_BR[:, :most], share_BR
