@@ -200,6 +200,36 @@ def test_works_on_meta(name):
     assert not build(name)(some_clips()).valid.is_meta, "the meta device leaked into the cache"
 
 
+@pytest.mark.parametrize("tubelet", [1, 2])
+def test_signals_describe_the_same_tokens(name, tubelet):
+    tokenizer, clips = build(name, tubelet=tubelet), some_clips()
+    plain, asked = tokenizer(clips), tokenizer(clips, signals=tokenizer.offers)
+    assert torch.equal(asked.x, plain.x), "tokens depend on the signals asked for"
+    assert plain.attn is None and plain.keys is None, "signals were computed unasked"
+    assert (asked.attn is not None, asked.keys is not None) == tuple(s in tokenizer.offers for s in ("attn", "keys"))
+    for signal in (asked.attn, asked.keys):
+        if signal is not None:
+            assert signal.shape[:2] == plain.valid.shape
+            assert signal.isfinite().all()
+            assert (signal[~plain.valid] == 0).all()
+
+
+def test_attention_is_shared_out_among_the_patches_of_each_frame(name):
+    tokenizer = build(name)
+    if "attn" not in tokenizer.offers:
+        with pytest.raises(ValueError, match=f"{name}.*attn"):
+            tokenizer(some_clips(), signals={"attn"})
+        return
+    tokens = tokenizer(some_clips(), signals={"attn"})
+    assert tokens.attn.dtype == torch.float32
+    assert (tokens.attn[tokens.kind != Kind.PATCH] == 0).all()
+    for video in range(len(PLANS)):
+        for frame in tokens.frame[video][tokens.valid[video]].unique():
+            own = tokens.attn[video][tokens.frame[video] == frame]
+            assert (own >= 0).all()
+            assert own.sum().item() == pytest.approx(1, abs=1e-5)
+
+
 def test_works_under_autocast(name):
     tokenizer, clips = build(name), some_clips()
     with torch.autocast("cpu", torch.bfloat16):

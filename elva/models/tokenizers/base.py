@@ -17,6 +17,8 @@ class VideoTokenizer(nn.Module):
         tubelet: How many successive frames of one size make one temporal unit.
         offers: Which of ``'attn'`` and ``'keys'`` of :class:`VideoTokens` it can give. Default: neither.
         makes_grid: Whether the patches of each frame fill a grid. Default: True.
+        mixes_time: Whether a token depends on other units of its clip than its own, so that a clip cannot be tokenised
+            piece by piece. Default: False.
     """
 
     out_channels: int
@@ -24,6 +26,7 @@ class VideoTokenizer(nn.Module):
     tubelet: int
     offers: frozenset[str] = frozenset()
     makes_grid: bool = True
+    mixes_time: bool = False
 
     @abstractmethod
     def forward(self, clips: Sequence[Clip], signals: Collection[str] = ()) -> VideoTokens:
@@ -35,6 +38,9 @@ class VideoTokenizer(nn.Module):
 
         Returns:
             Tokens of B videos, padded on the right to the longest.
+
+        Raises:
+            ValueError: If a frame's size does not fit ``patch_size``, or pixels are not normalised.
         """
 
     @abstractmethod

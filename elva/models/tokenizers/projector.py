@@ -20,13 +20,11 @@ def build_projector(kind: str, in_channels: int, out_channels: int) -> nn.Sequen
 
 
 @torch.no_grad()
-def rescale_projector(projector: nn.Sequential, measure: Callable[[], Tensor], rms: float) -> None:
+def rescale(last: nn.Linear, measure: Callable[[], Tensor], rms: float) -> None:
     """Scale the last layer so that ``measure()``, the tokenizer's output, has root mean square ``rms``.
 
     On the meta device there is nothing to measure, and nothing is done.
     """
-    last = projector[-1]
-    assert isinstance(last, nn.Linear)
     if last.weight.is_meta:
         return
     scale = rms / measure().float().square().mean().sqrt()
@@ -36,6 +34,10 @@ def rescale_projector(projector: nn.Sequential, measure: Callable[[], Tensor], r
 
 def random_pixels(tubelet: int, patch_size: int) -> Tensor:
     """(8, tubelet, 3, S, S) normal pixels on the CPU, the same at every call, S being four patches."""
-    side = 4 * patch_size
+    return random_frames(8 * tubelet, 4 * patch_size).unflatten(0, (8, tubelet))
+
+
+def random_frames(count: int, side: int) -> Tensor:
+    """(count, 3, side, side) normal pixels on the CPU, the same at every call."""
     generator = torch.Generator(device="cpu").manual_seed(0)
-    return torch.randn(8, tubelet, 3, side, side, generator=generator, device="cpu")
+    return torch.randn(count, 3, side, side, generator=generator, device="cpu")

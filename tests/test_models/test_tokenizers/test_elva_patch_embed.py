@@ -3,7 +3,6 @@ import torch
 import torch.nn.functional as F
 
 from elva.models.tokenizers import ElvaPatchEmbed
-from elva.models.tokenizers.elva_patch_embed import RegionAttention
 from elva.structures import Clip, FramePlan, Kind
 
 FRAMES, GRID, PATCH = 3, (2, 4), 8
@@ -32,20 +31,6 @@ def test_has_nine_million_parameters_at_width_1024(patch_size):
     counted = sum(p.numel() for name, p in tokenizer.named_parameters() if not name.startswith("projector"))
     assert counted == formula
     assert 9.0e6 < counted < 9.2e6
-
-
-def test_region_attention_is_the_textbook_cross_attention():
-    torch.manual_seed(0)
-    attention, region = RegionAttention(32, 4), torch.randn(5, 7, 32)
-    with torch.no_grad():
-        for norm in (attention.norm_q, attention.norm_kv):
-            norm.weight.uniform_(0.5, 1.5)
-            norm.bias.normal_()
-    query = attention.q(attention.norm_q(attention.token)).view(1, 4, 1, 8).expand(5, -1, -1, -1)
-    key, value = (x.view(5, 7, 4, 8).transpose(1, 2) for x in attention.kv(attention.norm_kv(region)).chunk(2, -1))
-    weights = (query @ key.transpose(-1, -2) / 8**0.5).softmax(-1)
-    expected = attention.token + attention.out((weights @ value).transpose(1, 2).flatten(1))
-    torch.testing.assert_close(attention(region), expected, atol=1e-5, rtol=1e-5)
 
 
 def test_each_unit_is_frame_then_rows_each_ended_by_line():
@@ -122,7 +107,7 @@ def test_place_signal_tells_equal_patches_apart():
 def test_a_batch_of_equal_plans_embeds_once_and_stays_in_place(monkeypatch):
     tokenizer, calls = small(), []
     embed = tokenizer.embed
-    monkeypatch.setattr(tokenizer, "embed", lambda units: (calls.append(units.shape), embed(units))[1])
+    monkeypatch.setattr(tokenizer, "embed", lambda block: (calls.append(block.pixels.shape), embed(block))[1])
     tokens = tokenizer([clip_of(some_pixels()) for _ in range(4)])
     assert calls == [(4 * FRAMES, 1, 3, GRID[0] * PATCH, GRID[1] * PATCH)]
     assert tokens.x.shape == (4, FRAMES * (2 * 4 + 2 + 1), 16)
@@ -133,6 +118,17 @@ def test_projector_may_have_two_layers():
     assert len(tokenizer.projector) == 3
     noise = clip_of(torch.randn(4, 3, 32, 32))
     assert tokenizer([noise]).x.square().mean().sqrt().item() == pytest.approx(0.02, rel=0.1)
+
+
+def test_attention_is_that_of_frame_and_keys_are_what_the_projector_reads():
+    tokenizer, pixels = small(), some_pixels()
+    tokens = tokenizer([clip_of(pixels)], signals={"attn", "keys"})
+    torch.testing.assert_close(tokenizer.projector(tokens.keys), tokens.x)
+    patch = tokens.kind[0] == Kind.PATCH
+    region_UnD = tokens.keys[0][patch].unflatten(0, (FRAMES, -1))
+    expected = tokenizer.frame.weights(region_UnD)
+    torch.testing.assert_close(tokens.attn[0][patch].unflatten(0, (FRAMES, -1)), expected)
+    assert (expected.std(1) > 0).all()
 
 
 def test_unknown_projector_and_heads_that_do_not_divide_are_refused():

@@ -38,7 +38,7 @@ def test_grid_of_a_frame():
 def test_tokens_are_counted_without_delimiters_and_with():
     plan = FramePlan((0.0, 1.0, 2.0), (A, A, B))
     assert count_tokens(plan, LayoutSpec(8)) == 2 * (4 + 2 + 1) + (1 + 1 + 1)
-    assert count_tokens(plan, LayoutSpec(8, delimiters=False)) == 2 * 4 + 1
+    assert count_tokens(plan, LayoutSpec(8, frame_token=False, line_token=False)) == 2 * 4 + 1
 
 
 def test_equal_sizes_are_looked_up_whatever_the_times():
