@@ -2,5 +2,18 @@
 
 from .base import ReduceContext, TokenReducer
 from .chain import check_chain, signals
+from .dycoke_ttm import DyCokeTTM
+from .holitom_outer import HoliTomOuter
+from .pru_merge import PruMerge
+from .vision_zip import VisionZip
 
-__all__ = ["ReduceContext", "TokenReducer", "check_chain", "signals"]
+__all__ = [
+    "DyCokeTTM",
+    "HoliTomOuter",
+    "PruMerge",
+    "ReduceContext",
+    "TokenReducer",
+    "VisionZip",
+    "check_chain",
+    "signals",
+]

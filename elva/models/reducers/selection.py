@@ -1,0 +1,223 @@
+"""What the reducers that choose among the patches of each frame share.
+
+They see the patches alone, as a table of sites. ``FRAME`` and ``LINE`` tokens are not in it and stay as they are: a
+``LINE`` sums up a whole row, which a choice among its patches does not replace. Numbers and shares are of patches.
+
+Legend: B videos, N tokens, M tokens afterwards, T frames, S sites of a frame, K columns of it, E terms, P pairs,
+G groups, C channels.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from elva.models.mergers.similarity import most_similar
+from elva.structures import Kind, VideoTokens
+
+from .base import TokenReducer
+from .grid import site_table
+
+
+@dataclass(frozen=True)
+class Sites:
+    """The patches of each frame, by slot: in raster order, and in one column where they have one place.
+
+    Attributes:
+        at_BTS: (B, T, S) long, the token's number; 0 where there is none.
+        there_BTS: (B, T, S) bool.
+        stream_BT: (B, T) long; frames of the same value have the same grid, hence the same columns. -1: no patches.
+    """
+
+    at_BTS: Tensor
+    there_BTS: Tensor
+    stream_BT: Tensor
+
+    @classmethod
+    def of(cls, tokens: VideoTokens) -> "Sites":
+        """The sites of all patches that have a slot."""
+        table_BTS = site_table(tokens, tokens.reducible & (tokens.kind == Kind.PATCH))
+        sites = cls(table_BTS.clamp(min=0), table_BTS >= 0, table_BTS[..., 0])
+        grid_BN = tokens.grid[..., 0] * 2**16 + tokens.grid[..., 1]
+        return replace(sites, stream_BT=sites.take(grid_BN).masked_fill(~sites.there_BTS, -1).amax(2))
+
+    def take(self, values_BN: Tensor) -> Tensor:
+        """(B, T, S, ...) the values of the sites, of ``values_BN`` (B, N, ...); those of token 0 where is none."""
+        video_B11 = torch.arange(len(values_BN), device=values_BN.device)[:, None, None]
+        return values_BN[video_B11, self.at_BTS]
+
+    def mark(self, some_BTS: Tensor, tokens: VideoTokens) -> Tensor:
+        """(B, N) bool, the tokens of ``some_BTS``, (B, T, S) bool."""
+        length = tokens.x.shape[1]
+        at_BE = torch.where(some_BTS & self.there_BTS, self.at_BTS, length).flatten(1)
+        mark_BN = torch.zeros_like(tokens.valid, dtype=torch.bool)
+        return F.pad(mark_BN, (0, 1)).scatter(1, at_BE, True)[:, :-1]
+
+    def stays(self, chosen_BTS: Tensor, tokens: VideoTokens) -> Tensor:
+        """(B, N) bool, the valid tokens without those of the sites that were not chosen."""
+        return tokens.valid & ~self.mark(~chosen_BTS, tokens)
+
+    def moved(self, stays_BN: Tensor) -> "Sites":
+        """The same sites after only ``stays_BN`` are left; those of the others are no longer there."""
+        new_BTS = self.take((stays_BN.cumsum(1) - 1).masked_fill(~stays_BN, -1))
+        return replace(self, at_BTS=new_BTS.clamp(min=0), there_BTS=self.there_BTS & (new_BTS >= 0))
+
+    @property
+    def ordinal_BT(self) -> Tensor:
+        """(B, T) long: which frame of its stream each is, from 0."""
+        return self._same_BTT.tril(-1).sum(2)
+
+    def earlier(self, back_BT: Tensor) -> Tensor:
+        """(B, T) long: the frame ``back_BT`` before each in its own stream; the frame itself if there is none."""
+        ordinal_BT = self.ordinal_BT
+        wanted_BT1 = (ordinal_BT - back_BT)[..., None]
+        found_BTT = self._same_BTT & (ordinal_BT[:, None, :] == wanted_BT1)
+        own_T = torch.arange(found_BTT.shape[1], device=found_BTT.device)
+        return torch.where(found_BTT.any(2), found_BTT.byte().argmax(2), own_T)
+
+    @property
+    def _same_BTT(self) -> Tensor:
+        return (self.stream_BT[:, :, None] == self.stream_BT[:, None, :]) & (self.stream_BT >= 0)[..., None]
+
+
+@torch.no_grad()
+def similarity(tokens: VideoTokens, sites: Sites, other_BT: Tensor) -> Tensor:
+    """(B, T, S) cosine of each site with the same site of frame ``other_BT``; -2 if it is not there in both."""
+    other_BTS = other_BT[..., None].expand_as(sites.at_BTS)
+    both_BTS = sites.there_BTS & sites.there_BTS.gather(1, other_BTS)
+    video_P = both_BTS.nonzero(as_tuple=True)[0]
+    x_PC = tokens.x[video_P, sites.at_BTS[both_BTS]].float()
+    y_PC = tokens.x[video_P, sites.at_BTS.gather(1, other_BTS)[both_BTS]].float()
+    cosine_BTS = torch.full(both_BTS.shape, -2.0, device=x_PC.device)
+    return cosine_BTS.index_put(both_BTS.nonzero(as_tuple=True), F.cosine_similarity(x_PC, y_PC, dim=1))
+
+
+def signal(reducer: TokenReducer, tokens: VideoTokens, name: str) -> Tensor:
+    """``tokens.attn`` or ``tokens.keys``.
+
+    Raises:
+        ValueError: If the tokenizer was not asked for it.
+    """
+    values: Tensor | None = getattr(tokens, name)
+    if values is None:
+        raise ValueError(
+            f"{type(reducer).__name__} chooses by tokens.{name}, and these tokens have none. Ask the tokenizer for it: "
+            f"tokenizer(clips, signals=['{name}']), as VideoLLM does of tokenizers that offer it."
+        )
+    return values
+
+
+def highest(score_BTS: Tensor, among_BTS: Tensor, count_BT: Tensor) -> Tensor:
+    """(B, T, S) bool: the ``count_BT`` highest scores of each frame among some sites; the earlier wins a tie."""
+    score_BTS = score_BTS.detach().float().masked_fill(~among_BTS, -torch.inf)
+    return most_similar(score_BTS.flatten(0, 1), count_BT.flatten()).view_as(among_BTS)
+
+
+def columns(some_BTS: Tensor) -> tuple[Tensor, Tensor]:
+    """(B, T, K) long, the columns that are true in each frame, in order; (B, T, K) bool, false beyond their number."""
+    most = max(1, int(some_BTS.sum(2).max()))
+    column_BTK = (~some_BTS).byte().argsort(dim=2, stable=True)[..., :most]
+    return column_BTK, some_BTS.gather(2, column_BTK)
+
+
+@torch.no_grad()
+def key_cosines(keys_BTSC: Tensor, column_BTK: Tensor) -> Tensor:
+    """(B, T, K, S) cosines of the keys in some columns with all the keys of their frame, in float32."""
+    unit_BTSC = F.normalize(keys_BTSC.float(), dim=-1)
+    chosen_BTKC = unit_BTSC.gather(2, column_BTK[..., None].expand(-1, -1, -1, unit_BTSC.shape[3]))
+    with torch.autocast(unit_BTSC.device.type, enabled=False):
+        return chosen_BTKC @ unit_BTSC.transpose(2, 3)
+
+
+@torch.no_grad()
+def density_peaks(x_GSC: Tensor, there_GS: Tensor, count_G: Tensor, neighbours: int) -> tuple[Tensor, Tensor]:
+    """Cluster each group by density peaks (DPC-KNN): centres are dense, and far from whatever is denser.
+
+    Density is ``exp(-mean of the squared distances to the nearest)``, itself among them, distances are divided by
+    ``sqrt(C)``; a centre has one of the highest ``density * distance to the nearest denser token``. Equal densities
+    are ranked by place (published code adds noise to them).
+
+    Args:
+        x_GSC: (G, S, C) features.
+        there_GS: (G, S) bool, false where a group has fewer.
+        count_G: (G,) long, centres of each group.
+        neighbours: Tokens that a density is measured on, at most as many as there are centres (as published).
+
+    Returns:
+        (G, S) bool, the centres, and (G, S) long, the column of each token's nearest centre.
+    """
+    place_S = torch.arange(x_GSC.shape[1], device=x_GSC.device)
+    distance_GSS = _distances(x_GSC, there_GS)
+    measured_G = torch.minimum(count_G, there_GS.sum(1)).clamp(min=1)
+    density_GS = _density(distance_GSS.topk(min(neighbours, len(place_S)), dim=2, largest=False).values, measured_G)
+    own_GS1, other_G1S = density_GS[:, :, None], density_GS[:, None, :]
+    denser_GSS = (other_G1S > own_GS1) | ((other_G1S == own_GS1) & (place_S < place_S[:, None]))
+    farthest_G11 = distance_GSS.masked_fill(distance_GSS.isinf(), 0).amax((1, 2), keepdim=True)
+    apart_GS = torch.where(denser_GSS, distance_GSS, torch.inf).amin(2)
+    score_GS = torch.minimum(apart_GS, farthest_G11[..., 0]) * density_GS
+    centre_GS = most_similar(score_GS.masked_fill(~there_GS, -torch.inf), count_G)
+    nearest_GS = distance_GSS.masked_fill(~centre_GS[:, None, :], torch.inf).argmin(2)
+    return centre_GS, torch.where(centre_GS, place_S, nearest_GS)
+
+
+def _distances(x_GSC: Tensor, there_GS: Tensor) -> Tensor:
+    """(G, S, S) distances of pairs, divided by ``sqrt(C)``; infinite where one of the two is not there."""
+    x_GSC = x_GSC.float().masked_fill(~there_GS[..., None], 0)
+    with torch.autocast(x_GSC.device.type, enabled=False):
+        distance_GSS = torch.cdist(x_GSC, x_GSC) / x_GSC.shape[2] ** 0.5
+    own_SS = torch.eye(x_GSC.shape[1], dtype=torch.bool, device=x_GSC.device)
+    pair_GSS = there_GS[:, :, None] & there_GS[:, None, :]
+    return distance_GSS.masked_fill(own_SS, 0).masked_fill(~pair_GSS, torch.inf)  # rounding moves a token off itself
+
+
+def _density(near_GSK: Tensor, most_G: Tensor) -> Tensor:
+    """(G, S) ``exp(-mean)`` of the squared distances (G, S, K), nearest first, to at most ``most_G`` tokens."""
+    most_G = most_G.clamp(max=near_GSK.shape[2])
+    counted_GSK = torch.arange(near_GSK.shape[2], device=near_GSK.device) < most_G[:, None, None]
+    return (-near_GSK.square().masked_fill(~counted_GSK, 0).sum(2) / most_G[:, None]).exp()
+
+
+def mean_weights(size_BE: Tensor, dst_BE: Tensor, length: int) -> Tensor:
+    """(B, E) each term's share by size of the terms of its destination; 0 where that is -1."""
+    at_BE = torch.where(dst_BE >= 0, dst_BE, length)
+    total_BN = size_BE.new_zeros(len(size_BE), length + 1).scatter_add(1, at_BE, size_BE)
+    tiny = torch.finfo(size_BE.dtype).tiny
+    return (size_BE / total_BN.gather(1, at_BE).clamp(min=tiny)).masked_fill(dst_BE < 0, 0)
+
+
+def hand_over(tokens: VideoTokens, dst_BE: Tensor, src_BE: Tensor) -> VideoTokens:
+    """Add the sizes and the attention of the tokens ``src_BE`` to those of ``dst_BE`` (-1: to none)."""
+
+    def add(values_BN: Tensor) -> Tensor:
+        given_BE = values_BN.gather(1, src_BE).masked_fill(dst_BE < 0, 0)
+        return values_BN.scatter_add(1, dst_BE.clamp(min=0), given_BE)
+
+    return tokens.replace(size=add(tokens.size), attn=None if tokens.attn is None else add(tokens.attn))
+
+
+def absorb(
+    tokens: VideoTokens, keep_BN: Tensor, own_BN: Tensor, dst_BE: Tensor, src_BE: Tensor, weight_BE: Tensor
+) -> VideoTokens:
+    """Keep some tokens in their order, each ``own_BN`` times itself plus weighted others.
+
+    Args:
+        tokens: The tokens.
+        keep_BN: (B, N) bool, a part of the valid ones.
+        own_BN: (B, N) float, the weight of a token in itself.
+        dst_BE: (B, E) long, the kept token that a term goes into; -1 for none.
+        src_BE: (B, E) long, the token that it takes.
+        weight_BE: (B, E) float, its weight.
+    """
+    count_B = keep_BN.sum(1)
+    anchor_BM = (~keep_BN).byte().argsort(dim=1, stable=True)[:, : int(count_B.max())]
+    valid_BM = torch.arange(anchor_BM.shape[1], device=anchor_BM.device) < count_B[:, None]
+    new_BN = (keep_BN.cumsum(1) - 1).masked_fill(~keep_BN, -1)
+    goes_BE = torch.where(dst_BE >= 0, new_BN.gather(1, dst_BE.clamp(min=0)), -1)
+    return tokens.combine(
+        anchor_BM.masked_fill(~valid_BM, 0),
+        valid_BM,
+        torch.cat((new_BN.gather(1, anchor_BM), goes_BE), 1),
+        torch.cat((anchor_BM, src_BE), 1),
+        torch.cat((own_BN.gather(1, anchor_BM), weight_BE), 1),
+    )
