@@ -10,7 +10,9 @@ from elva.registry import MODELS, TRANSFORMS
 from elva.utils.config_check import check_config
 
 ROOT = Path(__file__).parent.parent
-CONFIGS = sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("configs/*.py"))
+CONFIGS = sorted(
+    str(path.relative_to(ROOT)) for path in ROOT.glob("configs/**/*.py") if "_base_" not in path.relative_to(ROOT).parts
+)
 
 
 def pipelines(node: object) -> list[list[dict]]:
@@ -35,7 +37,7 @@ def test_a_config_is_checked_and_its_model_builds_on_meta(name):
         model = MODELS.build(cfg.model)
     assert all(parameter.is_meta for parameter in model.parameters())
     trained = {key.split(".")[0] for key, parameter in model.named_parameters() if parameter.requires_grad}
-    warm_up, last = "warmup" in name, "stage3" in name or "blind" in name
+    warm_up, last = "warmup" in name, any(word in name for word in ("stage3", "blind", "reduction/"))
     assert ("llm" in trained) is not warm_up, "the warm-up alone leaves the language model as it is"
     assert ("supervisors" in trained) is not last, "stage 3 builds no supervisor"
     assert (model.teacher is None) is last, "nor a teacher"
