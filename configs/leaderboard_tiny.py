@@ -1,4 +1,4 @@
-# Every merger and reducer on the tiny recipe's checkpoint, each with the argument that sets how much it takes away.
+# ELVA-tiny, hardware: 2 CPU cores. Every merger and reducer on one checkpoint, each with the argument that it varies.
 # Command: python tools/analysis_tools/leaderboard.py configs/leaderboard_tiny.py work_dirs/demo/stage3/iter_1000.pth
 # Expected: docs/leaderboard.md. Mergers act at the relative depths of their papers, as far as 4 layers have them.
 _base_ = "elva_tiny_stage3.py"

@@ -62,7 +62,7 @@ _NEEDS_TYPE = {
 }  # fmt: skip
 
 _COMPLETE_IN_CONFIG = {
-    "dataset", "pipeline", "reader", "resolution", "llm", "merger", "teacher", "data_preprocessor", "default_hooks",
+    "dataset", "pipeline", "reader", "resolution", "llm", "teacher", "data_preprocessor", "default_hooks",
     "custom_hooks", "val_evaluator", "test_evaluator",
 }  # fmt: skip
 """Kinds of components that get every argument from the config; others are given some when they are built."""
