@@ -58,13 +58,36 @@ def weighted_sum(h_BLC: Tensor, dst_BL: Tensor, share_BL: Tensor, packing: Packi
     bag_N = torch.where(dst_BL >= 0, dst_BL + first_B1, batch * most).flatten()
     bag_N, row_N = bag_N.sort(stable=True)  # stable: the members of a row are added in their own order
     row_N = row_N[: packing.rows]  # padding, which goes nowhere, stands last
+    return _bags(h_BLC, row_N, bag_N, share_BL.flatten()[row_N], most)
+
+
+def weighted_terms(h_BLC: Tensor, dst_BE: Tensor, src_BE: Tensor, weight_BE: Tensor, most: int) -> Tensor:
+    """(B, ``most``, C) the sum of the terms of each destination, in float32; a row may be in any number of terms.
+
+    Args:
+        h_BLC: (B, L, C).
+        dst_BE: (B, E) long, where each term goes; -1 for nowhere.
+        src_BE: (B, E) long, the row that it takes.
+        weight_BE: (B, E) float, its weight.
+        most: Rows afterwards.
+    """
+    sample_E, term_E = (dst_BE >= 0).nonzero(as_tuple=True)
+    bag_E, order_E = (sample_E * most + dst_BE[sample_E, term_E]).sort(stable=True)
+    sample_E, term_E = sample_E[order_E], term_E[order_E]
+    row_E = sample_E * h_BLC.shape[1] + src_BE[sample_E, term_E]
+    return _bags(h_BLC, row_E, bag_E, weight_BE[sample_E, term_E], most)
+
+
+def _bags(h_BLC: Tensor, row_E: Tensor, bag_E: Tensor, weight_E: Tensor, most: int) -> Tensor:
+    """(B, ``most``, C) the sums of the rows of each bag; ``bag_E``, sorted, may be longer than ``row_E``."""
+    batch = len(h_BLC)
     h = h_BLC.flatten(0, 1).to(torch.promote_types(h_BLC.dtype, torch.float32))
     sums = F.embedding_bag(
-        row_N,
+        row_E,
         h,
-        offsets=torch.searchsorted(bag_N, torch.arange(batch * most, device=bag_N.device)),
+        offsets=torch.searchsorted(bag_E, torch.arange(batch * most, device=bag_E.device)),
         mode="sum",
-        per_sample_weights=share_BL.flatten()[row_N].to(h.dtype),
+        per_sample_weights=weight_E.to(h.dtype),
     )
     return sums.to(h_BLC.dtype).unflatten(0, (batch, most))
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .packing import Packing, size_shares, spread, weighted_sum
+from .packing import Packing, size_shares, spread, weighted_sum, weighted_terms
 from .source_map import SourceMap
 
 
@@ -123,12 +123,7 @@ class VideoTokens:
 
         Sizes are those of the anchors; give others by ``replace`` where tokens were averaged.
         """
-        batch, most = anchor_BM.shape
-        terms_BEC = self.x.gather(1, src_BE[..., None].expand(-1, -1, self.x.shape[2])).float()
-        terms_BEC = terms_BEC * weight_BE[..., None].float()
-        at_BE = torch.where(dst_BE >= 0, dst_BE, most)
-        x = terms_BEC.new_zeros(batch, most + 1, self.x.shape[2])
-        x = x.scatter_add(1, at_BE[..., None].expand_as(terms_BEC), terms_BEC)[:, :-1].to(self.x.dtype)
+        x = weighted_terms(self.x, dst_BE, src_BE, weight_BE, anchor_BM.shape[1])
         src = self.src.then(dst_BE, src_BE, weight_BE.detach(), self.x.shape[1])
         return self._described_by(anchor_BM, valid_BM, x).replace(src=src)
 
