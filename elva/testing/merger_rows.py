@@ -91,8 +91,8 @@ def keeps_positions(name: str, **settings: Any) -> None:
     assert cache.next_pos is not None
     assert_same("next position", cache.next_pos, state.lengths)
     for layer, rows in zip(cache.layers, trace.rows, strict=True):
-        assert layer.valid is not None
-        assert_same("rows in a layer's cache", layer.valid[:, : layer.length].sum(1), rows)
+        assert layer.rows is not None
+        assert_same("rows in a layer's cache", layer.rows.valid.sum(1), rows)
 
 
 def decodes_as_a_recompute_does(name: str, **settings: Any) -> None:

@@ -7,7 +7,7 @@ import torch
 
 from elva.models.attention import AttnMask
 from elva.models.llms import HFDecoder
-from elva.models.llms.cache import LayerCache
+from elva.models.llms.cached_rows import CachedRows
 from elva.models.mergers import HierarchicalTemporalMerger, Merger, ToMe
 from elva.registry import MERGERS
 from elva.structures import Kind
@@ -209,8 +209,8 @@ def test_the_contract_catches(registered, wrong, check, message):
 def test_the_contract_catches_a_loop_that_counts_on_from_the_rows_left(check, monkeypatch):
     forward = HFDecoder.forward
 
-    def counts_rows(self, state, merger=None, cache=None, trace=None):
-        out = forward(self, state, merger, cache, trace)
+    def counts_rows(self, state, merger=None, cache=None, trace=None, selector=None):
+        out = forward(self, state, merger, cache, trace, selector)
         if cache is not None and merger is not None:
             cache.next_pos = out.lengths
         return out
@@ -222,8 +222,9 @@ def test_the_contract_catches_a_loop_that_counts_on_from_the_rows_left(check, mo
 
 @pytest.mark.parametrize("check", ["decodes_as_a_recompute_does", "serves_many_questions_from_one_cache"])
 def test_the_contract_catches_a_cache_that_shows_padding(check, monkeypatch):
-    mask = LayerCache.mask
-    monkeypatch.setattr(LayerCache, "mask", lambda self, state: replace(mask(self, state), full=True))
+    mask = CachedRows.mask
+    shown = {"full": True, "causal": False}
+    monkeypatch.setattr(CachedRows, "mask", lambda self, *args: replace(mask(self, *args), **shown))
     with pytest.raises(AssertionError, match="cached decoding|question"):
         CHECKS[check]("HierarchicalTemporalMerger")
 

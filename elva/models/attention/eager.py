@@ -12,21 +12,22 @@ from torch.nn import functional as F
 
 from elva.registry import ATTENTIONS
 
-from .mask import AttnMask, additive
+from .base import runs_on
+from .mask import AttnMask
 
 
 @ATTENTIONS.register_module()
+@runs_on("cpu", "cuda")
 def eager(q_BHQD: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, mask: AttnMask, scale: float, dropout: float = 0.0) -> Tensor:
     """Softmax attention written out; arguments as in :func:`elva.models.attention.sdpa.sdpa`."""
-    visible = mask.triangle if mask.causal else mask.dense
-    weights = F.dropout(attention_weights(q_BHQD, k_BGKD, visible, scale).to(v_BGKD.dtype), dropout)
+    weights = F.dropout(attention_weights(q_BHQD, k_BGKD, mask, scale).to(v_BGKD.dtype), dropout)
     return weights @ repeat_heads(v_BGKD, q_BHQD.shape[1])
 
 
-def attention_weights(q_BHQD: Tensor, k_BGKD: Tensor, visible_B1QK: Tensor, scale: float) -> Tensor:
+def attention_weights(q_BHQD: Tensor, k_BGKD: Tensor, mask: AttnMask, scale: float) -> Tensor:
     """Softmax of the scores in float32, (B, H, Q, K)."""
     scores = ((q_BHQD * scale) @ repeat_heads(k_BGKD, q_BHQD.shape[1]).transpose(2, 3)).float()
-    return torch.softmax(scores + additive(visible_B1QK, scores.dtype), dim=-1)
+    return torch.softmax(scores if mask.full and mask.bias_free else scores + mask.additive(scores.dtype), dim=-1)
 
 
 def repeat_heads(x_BGKD: Tensor, heads: int) -> Tensor:

@@ -1,6 +1,6 @@
 """Attention through ``torch.nn.functional.scaled_dot_product_attention`` (the default).
 
-Legend: B batch, H heads, G key/value heads, Q query rows, K key rows, D head width.
+Legend: B batch, H heads, G key/value heads, Q query rows, K key rows, D head width, E head width with a channel more.
 """
 
 from torch import Tensor
@@ -8,10 +8,12 @@ from torch.nn import functional as F
 
 from elva.registry import ATTENTIONS
 
+from .base import runs_on
 from .mask import AttnMask
 
 
 @ATTENTIONS.register_module()
+@runs_on("cpu", "cuda")
 def sdpa(q_BHQD: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, mask: AttnMask, scale: float, dropout: float = 0.0) -> Tensor:
     """Scaled dot-product attention with grouped heads; PyTorch picks the kernel.
 
@@ -19,20 +21,46 @@ def sdpa(q_BHQD: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, mask: AttnMask, scale: 
         q_BHQD: Queries, (B, H, Q, D).
         k_BGKD: Keys, (B, G, K, D) with H a multiple of G.
         v_BGKD: Values, like the keys.
-        mask: Who sees whom. No mask tensor is built where ``mask.bias_free``.
+        mask: Who sees whom. No mask tensor is built where ``mask.causal``, nor where ``mask.bias_free``.
         scale: Factor on the scores.
         dropout: Probability of dropping an attention weight. Default: 0.
 
     Returns:
         (B, H, Q, D).
     """
-    return F.scaled_dot_product_attention(
+    width = v_BGKD.shape[3]
+    if mask.causal and mask.log_size is not None:
+        q_BHQD, k_BGKD, v_BGKD = absorb_size(q_BHQD, k_BGKD, v_BGKD, mask.log_size, scale)
+    out_BHQE = F.scaled_dot_product_attention(
         q_BHQD,
         k_BGKD,
         v_BGKD,
-        attn_mask=None if mask.bias_free else mask.dense,
+        attn_mask=_mask_tensor(q_BHQD, mask),
         is_causal=mask.causal,
         scale=scale,
         dropout_p=dropout,
         enable_gqa=q_BHQD.shape[1] != k_BGKD.shape[1],
     )
+    return out_BHQE[..., :width]
+
+
+def _mask_tensor(q_BHQD: Tensor, mask: AttnMask) -> Tensor | None:
+    if mask.causal or mask.bias_free:
+        return None
+    return mask.dense if mask.log_size is None else mask.additive(q_BHQD.dtype)
+
+
+def absorb_size(
+    q_BHQD: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, log_size_B11K: Tensor, scale: float
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries, keys and values whose plain scores contain ``log_size``, (B, H, Q, E), (B, G, K, E) and (B, G, K, E).
+
+    One channel more: 1 in every query, ``log_size / scale`` in the key. So the causal flag remains the whole mask, and
+    the fused kernels for it remain in use, which take no bias; at 2,048 rows on a CPU this costs a twentieth, and a
+    mask tensor costs half as much again. The width grows by 8, since these kernels want multiples of 8, and that of
+    the values with it, since they want one width.
+    """
+    q_BHQE, k_BGKE, v_BGKE = (F.pad(x, (0, 8)) for x in (q_BHQD, k_BGKD, v_BGKD))
+    q_BHQE[..., q_BHQD.shape[3]] = 1
+    k_BGKE[..., q_BHQD.shape[3]] = (log_size_B11K[:, 0] / scale).to(k_BGKE.dtype)
+    return q_BHQE, k_BGKE, v_BGKE

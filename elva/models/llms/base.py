@@ -9,6 +9,7 @@ from elva.structures import SequenceState
 
 if TYPE_CHECKING:
     from elva.models.mergers.base import Merger
+    from elva.models.mergers.cache_selector import CacheSelector
 
     from .cache import KVCache
     from .trace import Trace
@@ -38,6 +39,7 @@ class DecoderLLM(nn.Module):
         merger: "Merger | None" = None,
         cache: "KVCache | None" = None,
         trace: "Trace | None" = None,
+        selector: "CacheSelector | None" = None,
     ) -> SequenceState:
         """Run every layer.
 
@@ -46,6 +48,7 @@ class DecoderLLM(nn.Module):
             merger: Called at its sites. Default: none. Never given while decoding.
             cache: Keys and values of earlier rows; those of ``state`` are added. Default: none.
             trace: Takes the number of rows of each layer, and what the merger records. Default: none.
+            selector: Chooses which cached rows a decoding step reads. Default: none, it reads them all.
 
         Returns:
             The state with the hidden states of the last layer, through the final norm.

@@ -1,6 +1,6 @@
 """Keys and values of earlier rows, with a length of its own for each layer.
 
-Legend: B batch, G key/value heads, K cached rows, N new rows, D head width.
+Legend: B batch, G key/value heads, K cached rows, M rows that are read, N new rows, D head width.
 """
 
 from dataclasses import dataclass, field
@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from elva.models.attention import AttnMask
-from elva.structures import SequenceState
+from .cached_rows import ROW_FIELDS, CachedRows
 
 
 @dataclass
@@ -20,50 +19,37 @@ class LayerCache:
 
     Attributes:
         length: Rows in it, K.
-        span: Rows that there would be without merging: no two ranks are further apart.
-        padded: Whether some of them are padding.
         k: (B, G, K or more, D) keys.
         v: (B, G, K or more, D) values.
-        rank: (B, K or more) long.
-        valid: (B, K or more) bool.
+        rows: What they are.
     """
 
     length: int = 0
-    span: int = 0
-    padded: bool = False
     k: Tensor | None = None
     v: Tensor | None = None
-    rank: Tensor | None = None
-    valid: Tensor | None = None
+    rows: CachedRows | None = None
 
-    def append(self, k_BGND: Tensor, v_BGND: Tensor, state: SequenceState) -> tuple[Tensor, Tensor]:
-        """Add the rows of ``state``; returns all keys and values so far, (B, G, K, D) each."""
+    def append(self, k_BGND: Tensor, v_BGND: Tensor, rows: CachedRows) -> tuple[Tensor, Tensor]:
+        """Add keys and values; returns all so far, (B, G, K, D) each.
+
+        Args:
+            k_BGND: Keys of the new rows.
+            v_BGND: Their values.
+            rows: What all rows are, the new ones behind the others.
+        """
         end = self.length + k_BGND.shape[2]
-        self.k = _put(self.k, k_BGND, self.length, dim=2)
-        self.v = _put(self.v, v_BGND, self.length, dim=2)
-        self.rank = _put(self.rank, state.rank, self.length, dim=1)
-        self.valid = _put(self.valid, state.valid, self.length, dim=1)
-        self.length, self.span, self.padded = end, self.span + _original_rows(state), self.padded or state.padded
+        self.k, self.v = _put(self.k, k_BGND, self.length), _put(self.v, v_BGND, self.length)
+        self.length, self.rows = end, rows
         return self.k[:, :, :end], self.v[:, :, :end]
 
-    def mask(self, state: SequenceState) -> AttnMask:
-        """The mask of the rows of ``state``, which were appended last, over everything cached."""
-        assert self.rank is not None and self.valid is not None
-        return AttnMask(
-            state.rank,
-            self.rank[:, : self.length],
-            self.valid[:, : self.length],
-            full=state.rank.shape[1] == 1 and not self.padded,
-            span=self.span,
-        )
-
-    def before(self, k_BGND: Tensor, state: SequenceState) -> tuple[Tensor, AttnMask]:
-        """Keys and mask that ``append`` would lead to, and nothing is changed."""
-        assert self.k is not None and self.rank is not None and self.valid is not None
-        rank = torch.cat((self.rank[:, : self.length], state.rank), 1)
-        valid = torch.cat((self.valid[:, : self.length], state.valid), 1)
-        mask = AttnMask(state.rank, rank, valid, span=self.span + _original_rows(state))
-        return torch.cat((self.k[:, :, : self.length], k_BGND), 2), mask
+    def read(self, row_BM: Tensor) -> tuple[Tensor, Tensor]:
+        """The keys and values (B, G, M, D) of some rows."""
+        assert self.k is not None and self.v is not None
+        batch, groups, room, _ = self.k.shape
+        first_BG1 = (torch.arange(batch * groups, device=row_BM.device) * room).view(batch, groups, 1)
+        flat = (first_BG1 + row_BM[:, None]).flatten()
+        k, v = (x.reshape(-1, x.shape[3]).index_select(0, flat) for x in (self.k, self.v))
+        return k.view(batch, groups, -1, k.shape[1]), v.view(batch, groups, -1, v.shape[1])
 
 
 @dataclass
@@ -85,25 +71,26 @@ class KVCache:
 
     def fork(self, batch: int) -> "KVCache":
         """A copy that serves ``batch`` continuations of a cache of one sample (many questions, one video)."""
+
+        def repeat(x: Tensor) -> Tensor:
+            return x.repeat_interleave(batch, dim=0)
+
+        shared = {id(layer.rows): layer.rows and layer.rows.each(repeat) for layer in self.layers}
         layers = []
         for layer in self.layers:
-            copy = LayerCache(layer.length, layer.span, layer.padded)
-            for name in ("k", "v", "rank", "valid"):
-                tensor = getattr(layer, name)
-                dim = 2 if name in "kv" else 1
-                setattr(copy, name, tensor.narrow(dim, 0, layer.length).repeat_interleave(batch, dim=0))
-            layers.append(copy)
+            k, v = _filled(layer)
+            layers.append(LayerCache(layer.length, repeat(k), repeat(v), shared[id(layer.rows)]))
         assert self.next_pos is not None
-        return KVCache(layers, self.next_pos.repeat_interleave(batch))
+        return KVCache(layers, repeat(self.next_pos))
 
     def tensors(self) -> dict[str, Tensor]:
         """A copy of everything that is cached, by name; ``safetensors`` can save it."""
         assert self.next_pos is not None
         out = {"next_pos": self.next_pos.clone()}
         for index, layer in enumerate(self.layers):
-            for name in ("k", "v", "rank", "valid"):
-                dim = 2 if name in "kv" else 1
-                out[f"{index}.{name}"] = getattr(layer, name).narrow(dim, 0, layer.length).clone().contiguous()
+            k, v = _filled(layer)
+            own = {"k": k, "v": v, **{name: getattr(layer.rows, name) for name in ROW_FIELDS}}
+            out |= {f"{index}.{name}": x.clone(memory_format=torch.contiguous_format) for name, x in own.items()}
         return out
 
     @classmethod
@@ -111,27 +98,30 @@ class KVCache:
         """The cache that ``tensors()`` came from."""
         depth = sum(name.endswith(".k") for name in tensors)
         span = int(tensors["next_pos"].max())
-        layers = []
+        layers: list[LayerCache] = []
         for index in range(depth):
-            k, v, rank, valid = (tensors[f"{index}.{name}"] for name in ("k", "v", "rank", "valid"))
-            layers.append(LayerCache(k.shape[2], span, not bool(valid.all()), k, v, rank, valid))
+            own = {name: tensors[f"{index}.{name}"] for name in ("k", "v", *ROW_FIELDS)}
+            k, v = own.pop("k"), own.pop("v")
+            rows = CachedRows(**own, span=span, padded=not bool(own["valid"].all()))
+            before = layers[-1].rows if layers else None
+            layers.append(LayerCache(k.shape[2], k, v, before if before and before.same(rows) else rows))
         return cls(layers, tensors["next_pos"])
 
 
-def _original_rows(state: SequenceState) -> int:
-    return state.src.dst.shape[1]
+def _filled(layer: LayerCache) -> tuple[Tensor, Tensor]:
+    assert layer.k is not None and layer.v is not None
+    return layer.k[:, :, : layer.length], layer.v[:, :, : layer.length]
 
 
-def _put(buffer: Tensor | None, new: Tensor, at: int, dim: int) -> Tensor:
-    """Write ``new`` into ``buffer`` from row ``at`` on, in a larger buffer where it does not fit."""
+def _put(buffer: Tensor | None, new: Tensor, at: int) -> Tensor:
+    """Write the rows ``new`` into ``buffer`` from row ``at`` on, in a larger buffer where they do not fit."""
     if buffer is None:
         return new
-    need = at + new.shape[dim]
-    if buffer.shape[dim] < need:
-        shape = list(buffer.shape)
-        shape[dim] = max(need, at + at // 2 + 32)
-        larger = torch.empty(shape, dtype=buffer.dtype, device=buffer.device)
-        larger.narrow(dim, 0, at).copy_(buffer.narrow(dim, 0, at))
+    end = at + new.shape[2]
+    if buffer.shape[2] < end:
+        batch, groups, _, width = buffer.shape
+        larger = buffer.new_empty(batch, groups, max(end, at + at // 2 + 32), width)
+        larger[:, :, :at] = buffer[:, :, :at]
         buffer = larger
-    buffer.narrow(dim, at, new.shape[dim]).copy_(new)
+    buffer[:, :, at:end] = new
     return buffer

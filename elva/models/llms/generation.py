@@ -60,7 +60,7 @@ def generate(
         state: The assembled prompts, of any lengths.
         stop_ids: Tokens that end an answer; they are not part of it.
         sampling: Default: greedy, at most 32 tokens.
-        merger: For the prefill. Default: none.
+        merger: For the prefill; its ``cache_selector``, if it has one, for decoding. Default: none.
         cache: Of what stands before ``state`` (a video's prefix). Default: nothing does.
         trace: Takes the numbers of the prefill. Default: none.
 
@@ -69,6 +69,7 @@ def generate(
     """
     sampling = sampling or Sampling()
     cache = cache if cache is not None else KVCache.empty(llm.depth)
+    selector = merger.cache_selector() if merger is not None else None
     random = torch.Generator(state.h.device).manual_seed(sampling.seed)
     out = llm(state, merger, cache, trace)
     h_BC = out.h.gather(1, (out.lengths - 1)[:, None, None].expand(-1, 1, out.h.shape[2])).squeeze(1)
@@ -84,7 +85,7 @@ def generate(
         if step + 1 == sampling.max_new_tokens or not bool(open_B.any()):
             break
         assert cache.next_pos is not None
-        h_BC = llm(_next_row(llm.embed(id_B), cache.next_pos), cache=cache).h.squeeze(1)
+        h_BC = llm(_next_row(llm.embed(id_B), cache.next_pos), cache=cache, selector=selector).h.squeeze(1)
     return answers
 
 

@@ -11,15 +11,18 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
-from elva.models.attention import AttnMask, AttnView
+from elva.models.attention import Attention, AttnMask, AttnView, attention_weights
 from elva.models.attention.view import Projected
 from elva.models.mergers.base import Merger, Site, When
+from elva.models.mergers.cache_selector import CacheSelector
 from elva.registry import ATTENTIONS, LLMS
 from elva.structures import SequenceState
+from elva.structures.packing import Packing
 
 from .assemble import assemble
 from .base import DecoderLLM
 from .cache import KVCache, LayerCache
+from .cached_rows import CachedRows
 from .hf_load import TESTED, check_layout, load_model, own_logits, refusal
 from .trace import Trace
 
@@ -27,13 +30,36 @@ Attend = Callable[[Tensor, Tensor, Tensor, float, float, int | None], Tensor]
 """(queries, keys, values, scale, dropout, window) -> (B, H, L, D)."""
 
 
+WHENS: tuple[When, ...] = get_args(When)
+
+Chosen = tuple[CachedRows, Tensor]
+"""Cached rows, and which of them (B, K) the later layers of a decoding step read."""
+
+
 class Stretch(NamedTuple):
-    """What the layers between two merges share: rows in the same places see the same mask and turn the same way."""
+    """What the layers between two merges share: rows in the same places see the same mask and turn the same way.
+
+    Attributes:
+        pos: The state's.
+        rank: The state's.
+        past: The rows cached before.
+        rows: Those and the state's.
+        read: Which of ``rows`` attention reads; None for all.
+        rope: Cosines and sines of the positions.
+        mask: The state's rows over those that are read.
+    """
 
     pos: Tensor
     rank: Tensor
+    past: CachedRows | None
+    rows: CachedRows
+    read: Packing | None
     rope: tuple[Tensor, Tensor]
     mask: AttnMask
+
+    def serves(self, state: SequenceState, past: CachedRows | None) -> bool:
+        """Whether the rows of ``state`` behind those of ``past`` are still these."""
+        return self.pos is state.pos and self.rank is state.rank and self.past is past
 
 
 def _attend(
@@ -74,6 +100,9 @@ class HFDecoder(DecoderLLM):
         dtype: Data type of the weights, ``'float32'``, ``'bfloat16'``, ``'float16'``. Default: ``'float32'``.
         attention: Name in the registry ``ATTENTIONS``. Default: ``'sdpa'``.
         frame_mask: ``'causal'``, or ``'bidirectional'``: the tokens of one frame see each other. Default: causal.
+        size_bias: Add the logarithm of each row's size to the scores that it gets, so that a merged row draws as much
+            attention as its members would (proportional attention, ToMe, arXiv 2210.09461). Default: False: a model
+            that is trained with merging does not need it.
         gradient_checkpointing: Recompute attention and MLP in the backward pass. Default: False.
         frozen: Train none of its weights. Default: False.
 
@@ -89,6 +118,7 @@ class HFDecoder(DecoderLLM):
         dtype: str = "float32",
         attention: str = "sdpa",
         frame_mask: str = "causal",
+        size_bias: bool = False,
         gradient_checkpointing: bool = False,
         frozen: bool = False,
     ) -> None:
@@ -102,8 +132,9 @@ class HFDecoder(DecoderLLM):
         check_layout(self.model)
         expected = None if self.model.config.model_type in TESTED else own_logits(self.model)
         self.model.config._attn_implementation = "elva"
-        self.attention = ATTENTIONS.get(attention)
+        self.attention: Attention = ATTENTIONS.get(attention)
         self.frame_mask = frame_mask
+        self.size_bias = size_bias
         self.gradient_checkpointing = gradient_checkpointing
         self.hidden_size: int = self.model.config.hidden_size
         self.depth: int = self.model.config.num_hidden_layers
@@ -143,39 +174,54 @@ class HFDecoder(DecoderLLM):
         merger: Merger | None = None,
         cache: KVCache | None = None,
         trace: Trace | None = None,
+        selector: CacheSelector | None = None,
     ) -> SequenceState:
         """Run every layer; see :class:`DecoderLLM`."""
-        trace = trace if trace is not None else Trace()
+        if selector is not None and (cache is None or state.h.shape[1] != 1):
+            raise ValueError("a selector of cached rows is for decoding: give it a cache, and one new row at a time")
         sites = _sites(merger, self.depth)
         if cache is not None:
             cache.next_pos = state.pos.masked_fill(~state.valid, -1).amax(1) + 1
+        h, stretch, chosen = state.h, None, None
 
-        def merge(state: SequenceState, site: Site, view: AttnView) -> SequenceState:
+        def merge(site: Site, seen: list[Projected] | None = None) -> SequenceState:
             assert merger is not None
-            return merger(state, site, view)
+            entering = state.replace(h=h)
+            return merger(entering, site, self._view(self.layers[site.layer], entering, trace, own, past, seen))
 
-        stretch: Stretch | None = None
         for index, layer in enumerate(self.layers):
-            before, after, end = (Site(index, when) for when in get_args(When))
+            before, after, end = (Site(index, when) for when in WHENS)
             own = cache.layers[index] if cache is not None else None
+            past = own.rows if own is not None else None
             if before in sites:
-                state = merge(state, before, self._view(layer, state, trace, own))
-            trace.enter(state)
-            if stretch is None or stretch.pos is not state.pos or stretch.rank is not state.rank:
-                stretch = self._stretch(state)
-            seen: list[Projected] | None = [] if sites & {after, end} else None
-            state = state.replace(h=self._attention(layer, state, stretch, own, seen))
+                state = merge(before)
+                h = state.h
+            if trace is not None:
+                trace.enter(state.replace(h=h))
+            if stretch is None or not stretch.serves(state, past):
+                stretch = self._stretch(state, past, chosen)
+            asked = selector is not None and index == selector.layer
+            seen: list[Projected] | None = [] if asked or sites & {after, end} else None
+            h = self._attention(layer, h, stretch, own, seen)
             if after in sites:
-                state = merge(state, after, self._view(layer, state, trace, own, seen))
+                state = merge(after, seen)
+                h = state.h
                 if stretch.pos is not state.pos:
                     seen = None  # of rows that are no more
-            state = state.replace(h=self._run(self._mlp, layer, state.h))
+            h = self._run(self._mlp, layer, h)
             if end in sites:
-                state = merge(state, end, self._view(layer, state, trace, own, seen))
-        return state.replace(h=self.model.model.norm(state.h))
+                state = merge(end, seen)
+                h = state.h
+            if asked:
+                assert selector is not None and seen is not None
+                chosen, stretch = (stretch.rows, selector.choose(*_last_row(seen[0], stretch.rows))), None
+        return state.replace(h=self.model.model.norm(h))
 
-    def _stretch(self, state: SequenceState) -> Stretch:
-        return Stretch(state.pos, state.rank, self.model.model.rotary_emb(state.h, state.pos), own_mask(state))
+    def _stretch(self, state: SequenceState, past: CachedRows | None, chosen: Chosen | None = None) -> Stretch:
+        rows = CachedRows.of(state, past)
+        read = Packing.of(rows.find(*chosen), rows.valid) if chosen is not None else None
+        mask = (rows if read is None else rows.take(read)).mask(state, self.size_bias)
+        return Stretch(state.pos, state.rank, past, rows, read, self.model.model.rotary_emb(state.h, state.pos), mask)
 
     def _run(self, function: Callable[..., Tensor], *args: Any) -> Tensor:
         """Call ``function``, without keeping its activations if gradient checkpointing is on."""
@@ -190,31 +236,29 @@ class HFDecoder(DecoderLLM):
     def _attention(
         self,
         layer: Any,
-        state: SequenceState,
+        h_BLC: Tensor,
         stretch: Stretch,
         cache: LayerCache | None,
         seen: list[Projected] | None,
     ) -> Tensor:
-        """The attention half of a layer; notes queries and keys in ``seen`` if a merger will ask for them."""
+        """The attention half of a layer; notes queries and keys in ``seen`` if somebody will ask for them."""
 
         def attend(
             q_BHLD: Tensor, k_BGLD: Tensor, v_BGLD: Tensor, scale: float, dropout: float, window: int | None
         ) -> Tensor:
-            mask = stretch.mask
             if cache is not None:
-                alone = cache.length == 0
-                k_BGLD, v_BGLD = cache.append(k_BGLD, v_BGLD, state)
-                mask = mask if alone else cache.mask(state)
-            mask = mask.windowed(window)
+                k_BGLD, v_BGLD = cache.append(k_BGLD, v_BGLD, stretch.rows)
+                if stretch.read is not None:
+                    k_BGLD, v_BGLD = cache.read(stretch.read.old_BM)
+            mask = stretch.mask.windowed(window)
             if seen is not None:
                 seen[:] = [(q_BHLD, k_BGLD, mask, scale)]
-            out: Tensor = self.attention(q_BHLD, k_BGLD, v_BGLD, mask, scale, dropout)
-            return out
+            return self.attention(q_BHLD, k_BGLD, v_BGLD, mask, scale, dropout)
 
         def half(h_BLC: Tensor) -> Tensor:
             return h_BLC + self._self_attn(layer, h_BLC, stretch.rope, attend)
 
-        return self._run(half, state.h) if cache is None else half(state.h)  # a cache must be added to only once
+        return self._run(half, h_BLC) if cache is None else half(h_BLC)  # a cache must be added to only once
 
     @staticmethod
     def _self_attn(layer: Any, h_BLC: Tensor, rope: Any, attend: Attend) -> Tensor:
@@ -228,29 +272,31 @@ class HFDecoder(DecoderLLM):
         self,
         layer: Any,
         state: SequenceState,
-        trace: Trace,
+        trace: Trace | None,
         cache: LayerCache | None,
+        past: CachedRows | None,
         seen: list[Projected] | None = None,
     ) -> AttnView:
-        """What a merger may look at; nothing is computed before it asks."""
+        """What a merger may look at; nothing is computed before it asks. ``past`` rows were cached before this pass."""
 
         def project() -> Projected:
             if seen:
                 return seen[0]
+            stretch = self._stretch(state, past)
             caught: list[Projected] = []
 
             def catch(q: Tensor, k: Tensor, v: Tensor, scale: float, dropout: float, window: int | None) -> Tensor:
                 del v, dropout
-                mask = own_mask(state)
-                if cache is not None and cache.length:
-                    k, mask = cache.before(k, state)
-                caught.append((q, k, mask.windowed(window), scale))
+                if past is not None:
+                    assert cache is not None and cache.k is not None
+                    k = torch.cat((cache.k[:, :, : past.pos.shape[1]], k), 2)
+                caught.append((q, k, stretch.mask.windowed(window), scale))
                 return torch.zeros_like(q)
 
-            self._self_attn(layer, state.h, self.model.model.rotary_emb(state.h, state.pos), catch)
+            self._self_attn(layer, state.h, stretch.rope, catch)
             return caught[0]
 
-        return AttnView(layer.input_layernorm, project, trace.record)
+        return AttnView(layer.input_layernorm, project, trace.record if trace is not None else _unrecorded)
 
     @torch.no_grad()
     def _check_numbers(self, expected_1TV: Tensor) -> None:
@@ -271,17 +317,22 @@ class HFDecoder(DecoderLLM):
 
 def own_mask(state: SequenceState) -> AttnMask:
     """The mask of a sequence over itself."""
-    return AttnMask(state.rank, state.rank, state.valid, causal=state.rising, span=state.src.dst.shape[1])
+    return CachedRows.of(state).mask(state)
+
+
+def _last_row(seen: Projected, rows: CachedRows) -> tuple[Tensor, Tensor]:
+    """(B, K) attention of the only query, averaged over heads, and (B, K) which keys are visual."""
+    return attention_weights(*seen).mean(1).squeeze(1), rows.visual & rows.valid
 
 
 def _sites(merger: Merger | None, depth: int) -> set[Site]:
     """Where ``merger`` acts; raises ``ValueError`` for a site that would never be reached."""
     sites = {Site(*site) for site in merger.sites(depth)} if merger is not None else set()
     for site in sites:
-        if site.layer not in range(depth) or site.when not in get_args(When):
+        if site.layer not in range(depth) or site.when not in WHENS:
             raise ValueError(
                 f"{type(merger).__name__}.sites gave {tuple(site)}: a layer from 0 to {depth - 1} and one of "
-                f"{get_args(When)} are needed"
+                f"{WHENS} are needed"
             )
     return sites
 
@@ -292,3 +343,7 @@ def _cast(x: Tensor) -> Tensor:
     if not torch.amp.is_autocast_available(device) or not torch.is_autocast_enabled(device):
         return x
     return x.to(torch.get_autocast_dtype(device))
+
+
+def _unrecorded(name: str, value: Tensor) -> None:
+    """Where nobody keeps a trace."""

@@ -1,6 +1,8 @@
 """Mergers: what shortens the sequence inside the language model."""
 
 from .base import Merger, Site, When
+from .cache_selector import CacheSelector
+from .dycoke_cache import DyCokeCache
 from .fast_v import FastV
 from .hierarchical_temporal import HierarchicalTemporalMerger
 from .holitom_inner import HoliTomInner
@@ -11,6 +13,8 @@ from .random_drop import RandomDrop
 from .tome import ToMe
 
 __all__ = [
+    "CacheSelector",
+    "DyCokeCache",
     "FastV",
     "HierarchicalTemporalMerger",
     "HoliTomInner",

@@ -9,6 +9,8 @@ from torch import nn
 from elva.models.attention.view import AttnView
 from elva.structures import SequenceState
 
+from .cache_selector import CacheSelector
+
 When = Literal["pre_attn", "post_attn", "post_layer"]
 
 
@@ -62,4 +64,8 @@ class Merger(nn.Module):
             what it aims at; what it reached is in the trace.
         """
         del n_visual, depth
+        return None
+
+    def cache_selector(self) -> CacheSelector | None:
+        """A fresh chooser of the cached rows that decoding reads, for one answer. Default: None, it reads them all."""
         return None

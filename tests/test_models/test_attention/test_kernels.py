@@ -1,40 +1,30 @@
-"""The kernels agree with each other and with softmax written out, for every kind of mask."""
+"""The kernels agree with each other and with softmax written out, for every kind of mask, in both directions.
+
+The suite walks the registry. A kernel says itself on which devices it runs, and on which it trains; each is held to
+that on the devices that there are. What it does elsewhere is tested in its own file.
+"""
 
 import pytest
 import torch
 
-from elva.models.attention import AttnMask, attention_weights, eager, sdpa
+from elva.models.attention import AttnMask, attention_weights, eager, flex, sdpa, xformers
 from elva.registry import ATTENTIONS
 from elva.structures import PAD_RANK
 
-
-def make_inputs(queries: int = 7, keys: int = 7, heads: int = 4, groups: int = 2):
-    random = torch.Generator().manual_seed(0)
-    q = torch.randn(2, heads, queries, 8, generator=random)
-    k, v = torch.randn(2, 2, groups, keys, 8, generator=random)
-    return q, k, v
-
-
-def by_hand(q, k, v, mask, scale):
-    """Loops over samples, heads and queries; softmax over the visible keys alone."""
-    out = torch.zeros_like(q)
-    per_group = q.shape[1] // k.shape[1]
-    for b in range(q.shape[0]):
-        for h in range(q.shape[1]):
-            for i in range(q.shape[2]):
-                seen = mask.dense[b, 0, i]
-                keys, values = k[b, h // per_group, seen], v[b, h // per_group, seen]
-                out[b, h, i] = torch.softmax((keys @ q[b, h, i]) * scale, 0) @ values
-    return out
-
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+RUNS = [(name, device) for name in ATTENTIONS.names() for device in DEVICES if device in ATTENTIONS.get(name).devices]
+TRAINS = [(name, device) for name, device in RUNS if device in ATTENTIONS.get(name).trains_on]
 
 RISING = torch.arange(7).expand(2, -1)
 RAGGED = RISING.masked_fill(torch.tensor([[False] * 7, [False] * 4 + [True] * 3]), PAD_RANK)
-FRAMES = torch.tensor([[0, 3, 3, 3, 6, 6, 6], [0, 1, 2, 5, 5, 5, 6]])
+FRAMES = torch.tensor([[0, 3, 3, 3, 6, 6, 6], [0, 1, 2, 5, 5, 5, PAD_RANK]])
+STREAM = torch.tensor([[0, 5, 2, 3, 5, 5, 6], [3, 1, 3, 3, 4, 6, PAD_RANK]])
+SIZES = torch.tensor([[1.0, 5, 1, 2, 1, 3, 1], [1, 2, 1, 4, 2, 1, 3]])
+FEWER = SIZES.masked_fill(RAGGED == PAD_RANK, 0)
 
 
-def mask_of(rank, **more):
-    return AttnMask(rank, rank, rank < PAD_RANK, span=7, **more)
+def mask_of(rank, queries=7, **more):
+    return AttnMask(rank[:, 7 - queries :], rank, rank < PAD_RANK, span=7, **more)
 
 
 MASKS = {
@@ -42,50 +32,141 @@ MASKS = {
     "ragged": mask_of(RAGGED),
     "ragged causal": mask_of(RAGGED, causal=True),
     "two-way in a frame": mask_of(FRAMES),
+    "streaming": mask_of(STREAM),
     "window": mask_of(RAGGED).windowed(3),
+    "two-way window": mask_of(FRAMES).windowed(3),
+    "causal, sized": mask_of(RISING, causal=True, k_size=SIZES),
+    "ragged causal, sized": mask_of(RAGGED, causal=True, k_size=FEWER),
+    "two-way, sized": mask_of(FRAMES, k_size=SIZES),
+    "window, sized": mask_of(RAGGED, causal=True, k_size=FEWER).windowed(3),
+    "step": mask_of(RISING, 1, full=True),
+    "step, sized": mask_of(RISING, 1, full=True, k_size=SIZES),
+    "ragged step": AttnMask(torch.full((2, 1), 7), RAGGED, RAGGED < PAD_RANK),
+    "more rows": mask_of(RISING, 3),
+    "more rows, sized": mask_of(STREAM, 3, k_size=SIZES),
 }
 
 
-@pytest.mark.parametrize("kernel", [sdpa, eager])
-@pytest.mark.parametrize("name", MASKS)
-def test_kernel_is_softmax_over_the_visible_keys(kernel, name):
-    mask = MASKS[name]
-    q, k, v = make_inputs()
-    out = kernel(q, k, v, mask, 0.3)
-    valid = mask.k_valid[:, None, :, None].expand_as(out)
-    torch.testing.assert_close(out[valid], by_hand(q, k, v, mask, 0.3)[valid], atol=1e-5, rtol=0)
+def make_inputs(queries: int = 7, keys: int = 7, heads: int = 4, groups: int = 2, device: str = "cpu"):
+    random = torch.Generator().manual_seed(0)
+    q = torch.randn(2, heads, queries, 16, generator=random)
+    k, v = torch.randn(2, 2, groups, keys, 16, generator=random)
+    return tuple(x.to(device) for x in (q, k, v))
+
+
+def inputs_for(mask, **more):
+    return make_inputs(mask.q_rank.shape[1], mask.k_rank.shape[1], **more)
+
+
+def moved(mask, device):
+    tensors = {name: getattr(mask, name) for name in ("q_rank", "k_rank", "k_valid", "k_size")}
+    there = {name: None if x is None else x.to(device) for name, x in tensors.items()}
+    return AttnMask(**there, causal=mask.causal, full=mask.full, window=mask.window, span=mask.span)
+
+
+def by_hand(q, k, v, mask, scale):
+    """Loops over samples, heads and queries; softmax over the visible keys alone, each counted as often as its size."""
+    rows = []
+    per_group = q.shape[1] // k.shape[1]
+    for b in range(q.shape[0]):
+        for h in range(q.shape[1]):
+            for i in range(q.shape[2]):
+                seen = mask.dense[b, 0, i]
+                keys, values = k[b, h // per_group, seen], v[b, h // per_group, seen]
+                counts = torch.ones(len(keys)) if mask.k_size is None else mask.k_size[b, seen]
+                shares = ((keys @ q[b, h, i]) * scale).exp() * counts
+                rows.append((shares / shares.sum()) @ values)
+    return torch.stack(rows).view_as(q)
+
+
+def real_queries(mask, out):
+    """Those that are no padding."""
+    return (mask.q_rank < PAD_RANK)[:, None, :, None].expand_as(out)
+
+
+@pytest.mark.parametrize(("name", "device"), RUNS)
+@pytest.mark.parametrize("kind", MASKS)
+def test_kernel_is_softmax_over_the_visible_keys(name, device, kind):
+    mask = MASKS[kind]
+    expected = by_hand(*inputs_for(mask), mask, 0.3)
+    out = ATTENTIONS.get(name)(*inputs_for(mask, device=device), moved(mask, device), 0.3).cpu()
+    valid = real_queries(mask, out)
+    torch.testing.assert_close(out[valid], expected[valid], atol=1e-4, rtol=0)
     assert out.isfinite().all()
 
 
+def gradients(kernel, mask, device="cpu"):
+    inputs = [x.requires_grad_() for x in inputs_for(mask, device=device)]
+    out = kernel(*inputs, moved(mask, device), 0.3).cpu()
+    loss = (out * torch.linspace(-1, 1, 16))[real_queries(mask, out)].square().sum()
+    return [x.cpu() for x in torch.autograd.grad(loss, inputs)]
+
+
+@pytest.mark.parametrize(("name", "device"), TRAINS)
+@pytest.mark.parametrize("kind", MASKS)
+def test_gradients_are_those_of_softmax_written_out(name, device, kind):
+    expected = gradients(lambda q, k, v, mask, scale: by_hand(q, k, v, mask, scale), MASKS[kind])
+    for got, right in zip(gradients(ATTENTIONS.get(name), MASKS[kind], device), expected, strict=True):
+        torch.testing.assert_close(got, right, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize(("name", "device"), RUNS)
+@pytest.mark.parametrize("kind", ["causal, sized", "two-way, sized", "step, sized"])
+def test_a_merged_row_draws_the_attention_of_its_members(name, device, kind):
+    """A key of size n at one place of the mask equals n keys like it there."""
+    mask, (q, k, v) = moved(MASKS[kind], device), inputs_for(MASKS[kind], device=device)
+    sizes = mask.k_size.clamp(min=1).long()
+    for b in range(2):
+        ones = [x[b : b + 1] for x in (mask.q_rank, mask.k_rank, mask.k_valid)]
+        copies = [x.repeat_interleave(sizes[b], dim=1) for x in ones[1:]]
+        many = AttnMask(ones[0], *copies)
+        repeated = [x[b : b + 1].repeat_interleave(sizes[b], dim=2) for x in (k, v)]
+        expected = ATTENTIONS.get(name)(q[b : b + 1], *repeated, many, 0.3)
+        got = ATTENTIONS.get(name)(q, k, v, mask, 0.3)[b : b + 1]
+        valid = real_queries(many, got)
+        torch.testing.assert_close(got[valid], expected[valid], atol=1e-5, rtol=0)
+
+
 @pytest.mark.parametrize("kernel", [sdpa, eager])
-def test_a_single_query_over_a_cache(kernel):
-    q, k, v = make_inputs(queries=1)
-    mask = AttnMask(torch.full((2, 1), 7), RISING, RISING >= 0, full=True)
-    torch.testing.assert_close(kernel(q, k, v, mask, 0.3), by_hand(q, k, v, mask, 0.3), atol=1e-5, rtol=0)
+def test_in_float64_merged_rows_are_as_exact_as_the_logarithm_of_their_size(kernel):
+    """That, and eager's softmax, are float32."""
+    q, k, v = (x.double() for x in make_inputs())
+    mask = mask_of(RISING, causal=True, k_size=SIZES[:1].expand(2, -1))
+    sizes = SIZES[0].long()
+    many = AttnMask(RISING, *(x.repeat_interleave(sizes, 1) for x in (RISING, RISING >= 0)))
+    repeated = (x.repeat_interleave(sizes, 2) for x in (k, v))
+    expected = sdpa(q, *repeated, many, 0.3)
+    torch.testing.assert_close(kernel(q, k, v, mask, 0.3), expected, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("heads", [2, 4])
 def test_weights_add_up_to_one_over_the_visible_keys(heads):
     q, k, _ = make_inputs(heads=heads)
-    weights = attention_weights(q, k, MASKS["ragged"].dense, 0.3)
-    torch.testing.assert_close(weights.sum(-1), torch.ones(2, heads, 7))
-    assert (weights[1, :, :, 4:] == 0).all()
-    assert weights.dtype == torch.float32
+    for kind in ("ragged", "ragged causal", "two-way, sized"):
+        weights = attention_weights(q, k, MASKS[kind], 0.3)
+        torch.testing.assert_close(weights.sum(-1), torch.ones(2, heads, 7))
+        assert weights.dtype == torch.float32
+    assert (attention_weights(q, k, MASKS["ragged"], 0.3)[1, :, :, 4:] == 0).all()
 
 
-@pytest.mark.parametrize("kernel", [sdpa, eager])
-def test_dropout_drops_weights(kernel):
-    q, k, v = make_inputs()
-    assert not torch.allclose(kernel(q, k, v, MASKS["causal"], 0.3, dropout=0.5), kernel(q, k, v, MASKS["causal"], 0.3))
+@pytest.mark.parametrize(("name", "device"), RUNS)
+def test_dropout_drops_weights(name, device):
+    mask, inputs = moved(MASKS["two-way in a frame"], device), make_inputs(device=device)
+    kernel = ATTENTIONS.get(name)
+    assert not torch.allclose(kernel(*inputs, mask, 0.3, dropout=0.5), kernel(*inputs, mask, 0.3))
 
 
-@pytest.mark.parametrize("kernel", [sdpa, eager])
-def test_bfloat16_stays_bfloat16(kernel):
-    q, k, v = (x.bfloat16() for x in make_inputs())
+@pytest.mark.parametrize(("name", "device"), RUNS)
+def test_bfloat16_stays_bfloat16(name, device):
     for mask in MASKS.values():
-        assert kernel(q, k, v, mask, 0.3).dtype == torch.bfloat16
+        inputs = [x.bfloat16() for x in inputs_for(mask, device=device)]
+        assert ATTENTIONS.get(name)(*inputs, moved(mask, device), 0.3).dtype == torch.bfloat16
 
 
-def test_both_are_registered():
-    assert ATTENTIONS.get("sdpa") is sdpa
-    assert ATTENTIONS.get("eager") is eager
+def test_every_kernel_says_where_it_runs():
+    assert {name for name, _ in RUNS} >= {"auto", "eager", "flex", "sdpa"}
+    assert ATTENTIONS.names() == ["auto", "eager", "flex", "sdpa", "xformers"]
+    assert ("cuda",) == xformers.devices == flex.trains_on
+    for name in ATTENTIONS.names():
+        kernel = ATTENTIONS.get(name)
+        assert set(kernel.trains_on) <= set(kernel.devices) <= {"cpu", "cuda"}

@@ -1,7 +1,6 @@
 import torch
 
 from elva.models.attention import AttnMask
-from elva.models.attention.mask import additive
 from elva.structures import PAD_RANK
 
 
@@ -58,7 +57,7 @@ def test_rows_are_those_of_the_whole_mask():
     mask = make_mask(span=5).windowed(2)
     index = torch.tensor([[4, 0, 2], [3, 3, 1]])
     expected = mask.dense.gather(2, index[:, None, :, None].expand(-1, 1, -1, 5))
-    assert torch.equal(mask.rows(index), expected)
+    assert torch.equal(mask.rows(index).dense, expected)
 
 
 def test_the_causal_flag_stands_for_the_lower_triangle():
@@ -71,5 +70,24 @@ def test_the_causal_flag_stands_for_the_lower_triangle():
 
 
 def test_additive_masks_are_zero_where_visible():
-    visible = torch.tensor([True, False])
-    assert additive(visible, torch.float32).tolist() == [0.0, float("-inf")]
+    mask = make_mask(span=5).windowed(2)
+    assert torch.equal(mask.additive(torch.float32) == 0, mask.dense)
+    assert torch.equal(mask.additive(torch.float32) == float("-inf"), ~mask.dense)
+    assert mask.additive(torch.bfloat16).dtype == torch.bfloat16
+
+
+def test_the_logarithm_of_the_size_is_added_to_a_keys_scores():
+    size = torch.tensor([[1.0, 1, 4, 1, 1], [1, 2, 1, 3, 0]])
+    mask = make_mask(k_size=size, full=True)
+    assert not mask.bias_free
+    bias = mask.additive(torch.float32)
+    assert torch.equal(bias == float("-inf"), ~mask.dense)
+    assert torch.equal(bias[mask.dense], size[:, None, None].expand_as(bias)[mask.dense].log())
+    assert mask.rows(torch.tensor([[1], [2]])).additive(torch.float32)[1, 0, 0, 3] == torch.tensor(3.0).log()
+    assert mask.windowed(2).k_size is size
+
+
+def test_what_is_made_of_a_mask_is_made_once():
+    mask = make_mask(span=5)
+    assert mask.additive(torch.float32) is mask.additive(torch.float32)
+    assert mask.made("name", list) is mask.made("name", list)

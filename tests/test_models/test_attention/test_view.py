@@ -41,7 +41,9 @@ def look(llm, state, when, cache=None):
     attention = llm.attention
 
     def spy(q, k, v, mask, scale, dropout):
-        used.append((q, k, AttnMask(mask.q_rank, mask.k_rank, mask.k_valid, window=mask.window), scale))
+        used.append(
+            (q, k, AttnMask(mask.q_rank, mask.k_rank, mask.k_valid, window=mask.window, k_size=mask.k_size), scale)
+        )
         return attention(q, k, v, mask, scale, dropout)
 
     probe = Probe(when)
@@ -63,7 +65,7 @@ def test_a_view_shows_the_attention_of_its_layer(when, family, frame_mask):
     llm = tiny_decoder(4, family, frame_mask=frame_mask, window=6 if family == "mistral" else None)
     state = make_prompt(llm, SAMPLES).state
     seen, (q, k, mask, scale) = look(llm, state, when)
-    weights = attention_weights(q, k, mask.dense, scale)
+    weights = attention_weights(q, k, mask, scale)
     torch.testing.assert_close(seen["keys"], k.mean(1))
     torch.testing.assert_close(seen["rows"], weights[:, :, [0, 2]])
     samples, last = torch.arange(len(q)), state.lengths - 1

@@ -4,8 +4,8 @@ from safetensors.torch import load_file, save_file
 
 from elva.models.llms import KVCache
 from elva.models.llms.cache import LayerCache
+from elva.models.llms.cached_rows import ROW_FIELDS
 from elva.models.mergers import HierarchicalTemporalMerger
-from elva.structures import PAD_RANK
 from elva.testing import make_prompt, tiny_decoder
 from elva.testing.builders import more_text
 from elva.testing.case import SAMPLES
@@ -28,7 +28,7 @@ def test_each_layer_has_a_length_of_its_own(filled):
     lengths = [layer.length for layer in cache.layers]
     assert lengths[0] > lengths[1] > lengths[2]
     assert lengths[2] == lengths[3]
-    assert {layer.span for layer in cache.layers} == {lengths[0]}
+    assert {layer.rows.span for layer in cache.layers} == {lengths[0]}
 
 
 def test_a_step_is_appended_to_every_layer(filled):
@@ -42,7 +42,7 @@ def test_a_step_is_appended_to_every_layer(filled):
         assert layer.length == length + 40
         assert torch.equal(layer.k[:, :, :length], k)
         assert layer.k.shape[2] < 2 * layer.length + 64
-        steps = layer.rank[:, length : length + 40]
+        steps = layer.rows.rank[:, length:]
         assert torch.equal(steps, (cache.next_pos - 40)[:, None] + torch.arange(40))
 
 
@@ -62,12 +62,22 @@ def test_saved_and_loaded_it_is_the_same(filled, tmp_path):
     again = KVCache.from_tensors(load_file(tmp_path / "prefix.safetensors"))
     assert torch.equal(again.next_pos, cache.next_pos)
     for a, b in zip(again.layers, cache.layers, strict=True):
-        assert (a.length, a.padded) == (b.length, b.padded)
-        assert a.span >= int(cache.next_pos.max())
+        assert (a.length, a.rows.padded) == (b.length, b.rows.padded)
+        assert a.rows.span >= int(cache.next_pos.max())
         for name in ("k", "v"):
             assert torch.equal(getattr(a, name), getattr(b, name)[:, :, : b.length])
-        for name in ("rank", "valid"):
-            assert torch.equal(getattr(a, name), getattr(b, name)[:, : b.length])
+        for name in ROW_FIELDS:
+            assert torch.equal(getattr(a.rows, name), getattr(b.rows, name))
+
+
+def test_layers_with_the_same_rows_share_their_description(filled, tmp_path):
+    """Also in a fork, and after saving and loading, so that a decoding step makes one mask for all of them."""
+    _, cache = filled
+    save_file(cache.tensors(), tmp_path / "prefix.safetensors")
+    for some in (cache, cache.fork(1), KVCache.from_tensors(load_file(tmp_path / "prefix.safetensors"))):
+        first, second, third, fourth = (layer.rows for layer in some.layers)
+        assert third is fourth
+        assert first is not second is not third
 
 
 def test_tensors_are_copies(filled):
@@ -93,38 +103,12 @@ def test_a_fork_leaves_the_prefix_as_it_was():
     assert all(torch.equal(before[name], after[name]) for name in before)
 
 
-def test_a_mask_over_the_cache_hides_padding_and_the_future():
-    llm = tiny_decoder()
-    state = make_prompt(llm, [(3,), (1,)]).state
+def test_some_rows_can_be_read():
     layer = LayerCache()
-    keys = torch.zeros(2, 2, 3, 8)
-    layer.append(keys, keys, state)
-    more = more_text(llm, torch.tensor([[1, 2], [3, 4]]), torch.tensor([3, 1]))
-    layer.append(keys[:, :, :2], keys[:, :, :2], more)
-    mask = layer.mask(more)
-    assert not mask.bias_free
-    assert mask.k_rank.tolist() == [[0, 1, 2, 3, 4], [0, PAD_RANK, PAD_RANK, 1, 2]]
-    assert mask.dense[1, 0].tolist() == [[True, False, False, True, False], [True, False, False, True, True]]
-
-
-def test_a_decoding_step_over_an_unpadded_cache_needs_no_mask():
-    llm = tiny_decoder()
-    layer, keys = LayerCache(), torch.zeros(1, 2, 1, 8)
-    layer.append(keys.expand(-1, -1, 3, -1), keys.expand(-1, -1, 3, -1), make_prompt(llm, [(3,)]).state)
-    step = more_text(llm, torch.tensor([[1]]), torch.tensor([3]))
-    layer.append(keys, keys, step)
-    assert layer.mask(step).full
-
-
-def test_what_an_append_would_lead_to(filled):
-    llm, cache = filled
-    more = more_text(llm, torch.tensor([[1, 2]] * 4), cache.next_pos)
-    keys = torch.randn(4, 2, 2, 8)
-    layer = cache.layers[1]
-    length = layer.length
-    expected, mask = layer.before(keys, more)
-    assert layer.length == length
-    got, _ = layer.append(keys, keys, more)
-    assert torch.equal(got, expected)
-    assert torch.equal(layer.mask(more).dense, mask.dense)
-    assert layer.mask(more).span == mask.span
+    k, v = torch.randn(2, 3, 2, 5, 4)
+    layer.append(k[:, :, :2], v[:, :, :2], None)
+    layer.append(k[:, :, 2:], v[:, :, 2:], None)
+    got_k, got_v = layer.read(torch.tensor([[0, 4], [2, 1], [3, 3]]))
+    for b, rows in enumerate(([0, 4], [2, 1], [3, 3])):
+        assert torch.equal(got_k[b], k[b][:, rows])
+        assert torch.equal(got_v[b], v[b][:, rows])
