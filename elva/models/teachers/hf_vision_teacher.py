@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from elva.models.vision_tower import Owner, VisionTower
+from elva.models.vision_load import Owner
+from elva.models.vision_tower import VisionTower
 from elva.registry import TEACHERS
 
 from .base import Teacher

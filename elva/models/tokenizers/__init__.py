@@ -2,7 +2,18 @@
 
 from .base import VideoTokenizer
 from .elva_patch_embed import ElvaPatchEmbed
+from .hf_frame_encoder import FrameEncoder
+from .hf_video_encoder import VideoEncoder
 from .linear_patch_embed import LinearPatchEmbed
+from .mean_pooled_frames import MeanPooledFrames
 from .tubelet_embed import TubeletEmbed
 
-__all__ = ["ElvaPatchEmbed", "LinearPatchEmbed", "TubeletEmbed", "VideoTokenizer"]
+__all__ = [
+    "ElvaPatchEmbed",
+    "FrameEncoder",
+    "LinearPatchEmbed",
+    "MeanPooledFrames",
+    "TubeletEmbed",
+    "VideoEncoder",
+    "VideoTokenizer",
+]

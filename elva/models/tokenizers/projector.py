@@ -37,6 +37,10 @@ def random_pixels(tubelet: int, patch_size: int) -> Tensor:
     return random_frames(8 * tubelet, 4 * patch_size).unflatten(0, (8, tubelet))
 
 
+ENOUGH = 256
+"""Tokens of noise whose root mean square is that of any noise, within a few percent."""
+
+
 def random_frames(count: int, side: int) -> Tensor:
     """(count, 3, side, side) normal pixels on the CPU, the same at every call."""
     generator = torch.Generator(device="cpu").manual_seed(0)
