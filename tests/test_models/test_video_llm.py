@@ -129,6 +129,20 @@ def test_the_loss_is_the_mean_over_the_answers_tokens(make_model, merger):
     assert got == pytest.approx(torch.stack(losses).mean().item(), abs=1e-5)
 
 
+@pytest.mark.parametrize("merger", [{"type": "FastV"}, {"type": "PyramidDrop", "layers": (1, 2)}])
+def test_training_keeps_the_rows_that_a_prefill_keeps_whatever_the_answer_is(make_model, merger):
+    model = make_model(merger=merger).eval()
+    kept = []
+    model.merger.register_forward_hook(lambda module, args, state: kept.append(state.pos[state.visual].tolist()))
+    question = f"{VIDEO} what colour is it"
+    for answer in ("green", "red and blue", None):
+        training = answer is not None
+        batch = batch_of(model, [make_sample(model, [make_clip("green", 3)], question, answer)], training)
+        model(**batch, mode="loss" if training else "predict")
+    last = len(kept) // 3
+    assert kept[:last] == kept[last : 2 * last] == kept[2 * last :]
+
+
 def test_logits_are_computed_only_where_there_is_a_label(make_model, monkeypatch):
     shapes = []
     logits = HFDecoder.logits
