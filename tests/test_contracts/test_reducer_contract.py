@@ -8,7 +8,12 @@ from elva.registry import REDUCERS
 from elva.testing import REDUCER_CONTRACT
 from elva.testing.reducer_contract import draw
 
-SETTINGS: dict[str, dict] = {"VisionZip": dict(dominant=5, contextual=3)}
+SETTINGS: dict[str, dict] = {
+    "AdaptivePool": dict(target=(3, 3, 3)),
+    "Compose": dict(reducers=[dict(type="SpatialPool"), dict(type="TemporalPool")]),
+    "MatryoshkaPool": dict(scale=4),
+    "VisionZip": dict(dominant=5, contextual=3),
+}
 """Of reducers whose defaults do not fit videos as small as the suite's."""
 
 

@@ -28,7 +28,7 @@ def check_chain(tokenizer: VideoTokenizer, reducers: Iterable[TokenReducer], mer
         reducers: In their order.
         merger: Inside the language model. Default: none.
     """
-    broken: nn.Module | None = None if tokenizer.makes_grid else tokenizer
+    reducers = list(reducers)
     for reducer in reducers:
         missing = signals([reducer]) - tokenizer.offers
         if missing:
@@ -37,19 +37,25 @@ def check_chain(tokenizer: VideoTokenizer, reducers: Iterable[TokenReducer], mer
                 f"{_name(reducer)} needs the {' and '.join(sorted(missing))} of the tokenizer, which "
                 f"{_name(tokenizer)} does not offer. Tokenizers that do: {', '.join(able) or 'none'}."
             )
-        _check_grid(reducer, broken)
-        if not reducer.keeps_grid:
-            broken = reducer
-    if merger is not None:
-        _check_grid(merger, broken)
+    parts: list[TokenReducer | Merger] = [*reducers] if merger is None else [*reducers, merger]
+    check_grids(parts, None if tokenizer.makes_grid else tokenizer)
 
 
-def _check_grid(part: TokenReducer | Merger, broken: object | None) -> None:
-    if part.needs_grid and broken is not None:
-        raise ValueError(
-            f"{_name(part)} needs frames with all the tokens of their grid, but {_name(broken)} before it leaves "
-            f"holes. Put {_name(part)} first, or take one of them out."
-        )
+def check_grids(parts: Iterable[TokenReducer | Merger], broken: nn.Module | None = None) -> None:
+    """Raise ``ValueError`` if a part needs the grid that one before it does not leave.
+
+    Args:
+        parts: In their order.
+        broken: What leaves holes before the first of them. Default: nothing.
+    """
+    for part in parts:
+        if part.needs_grid and broken is not None:
+            raise ValueError(
+                f"{_name(part)} needs frames with all the tokens of their grid, but {_name(broken)} before it leaves "
+                f"holes. Put {_name(part)} first, or take one of them out."
+            )
+        if isinstance(part, TokenReducer) and not part.keeps_grid:
+            broken = part
 
 
 def _name(part: object) -> str:

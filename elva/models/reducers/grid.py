@@ -2,7 +2,7 @@
 
 A frame is what has one time: that of ``pos`` and not the field ``frame``, which tokens of pooled frames have no more.
 
-Legend: B videos, N tokens, T frames of the longest video, S places.
+Legend: B videos, N tokens, T frames of the longest video, S slots, E entries, K keys.
 """
 
 import torch
@@ -52,16 +52,21 @@ def frame_in_grid(tokens: VideoTokens) -> tuple[Tensor, Tensor]:
     return number_BT.gather(1, at_BN), total_BT.gather(1, at_BN)
 
 
-def join_first(key_BN: Tensor) -> Tensor:
-    """(B, N) long: the first row with the same key, for ``fold``; rows with key -1 name themselves.
+def join_first(key_BE: Tensor, row_BE: Tensor | None = None) -> Tensor:
+    """(B, E) long: the first row of those with the same key; rows with key -1 name themselves.
 
     Memory grows with the greatest key.
+
+    Args:
+        key_BE: (B, E) long.
+        row_BE: (B, E) long, the row of each entry. Default: its place, so that the answer is what ``fold`` takes.
     """
-    rows_BN, nowhere = _rows(key_BN), int(key_BN.max()) + 1
-    at_BN = torch.where(key_BN >= 0, key_BN, nowhere)
-    first_BK = key_BN.new_full((len(key_BN), nowhere + 1), key_BN.shape[1])
-    first_BK.scatter_reduce_(1, at_BN, rows_BN, "amin")
-    return torch.where(key_BN >= 0, first_BK.gather(1, at_BN), rows_BN)
+    row_BE = _rows(key_BE) if row_BE is None else row_BE
+    nowhere = int(key_BE.max()) + 1
+    at_BE = torch.where(key_BE >= 0, key_BE, nowhere)
+    first_BK = torch.full_like(key_BE[:, :1], torch.iinfo(torch.long).max).repeat(1, nowhere + 1)
+    first_BK.scatter_reduce_(1, at_BE, row_BE, "amin")
+    return torch.where(key_BE >= 0, first_BK.gather(1, at_BE), row_BE)
 
 
 def slots_of(grid_BN2: Tensor, cell_BN2: Tensor, which_BN: Tensor) -> Tensor:
