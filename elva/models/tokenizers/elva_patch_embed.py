@@ -56,10 +56,8 @@ class ElvaPatchEmbed(PatchTokenizer):
         init_rms: float = 0.02,
     ) -> None:
         super().__init__(out_channels, LayoutSpec(patch_size, tubelet, merge_lines=merge_lines))
-        if embed_channels % num_heads or embed_channels % 4:
-            raise ValueError(
-                f"ElvaPatchEmbed: embed_channels={embed_channels} must be a multiple of num_heads={num_heads} and of 4."
-            )
+        if pos_embed and embed_channels % 4:
+            raise ValueError(f"ElvaPatchEmbed: pos_embed needs embed_channels={embed_channels} to be a multiple of 4.")
         self.pos_embed = pos_embed
         self.patch = nn.Linear(tubelet * 3 * patch_size**2, embed_channels, bias=False)
         self.line = RegionAttention(embed_channels, num_heads)

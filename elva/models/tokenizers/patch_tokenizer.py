@@ -15,6 +15,9 @@ from .base import VideoTokenizer
 from .layout import LayoutSpec, UnitBlock, count_tokens, delimit, layout_of, patches_of, place, stack_units, to_tokens
 from .projector import build_projector, random_pixels, rescale
 
+NOISE_GRID = (4, 4)
+"""Of :func:`~.projector.random_pixels`."""
+
 
 class PatchTokenizer(VideoTokenizer):
     """A patch map, something of the tokenizer's own, a projector.
@@ -80,12 +83,12 @@ class PatchTokenizer(VideoTokenizer):
         """Rescale the projector so that random pixels, N(0, 1), give tokens of root mean square ``rms``."""
         last = self.projector[-1]
         assert isinstance(last, nn.Linear)
-        rescale(last, self._of_random_pixels, rms)
+        rescale(last, self.of_random_pixels, rms)
 
-    def _of_random_pixels(self) -> Tensor:
-        """(U, n, C) tokens of random frames of 4 x 4 patches, as in evaluation."""
+    def of_random_pixels(self) -> Tensor:
+        """(U, n, C) tokens of random frames of ``NOISE_GRID``, as in evaluation."""
         pixels = random_pixels(self.tubelet, self.patch_size).to(self.patch.weight.device)
         training = self.training
-        out_UnC = self.eval().projector(self.embed(UnitBlock(pixels, (4, 4), (len(pixels),))))
+        out_UnC = self.eval().projector(self.embed(UnitBlock(pixels, NOISE_GRID, (len(pixels),))))
         self.train(training)
         return out_UnC

@@ -48,10 +48,15 @@ class RegionAttention(nn.Module):
         num_heads: K.
         scale: Of the products of queries and keys. Default: None, E^-1/2.
         std: Of the token at initialisation. Default: 0.02.
+
+    Raises:
+        ValueError: If the width is no multiple of the heads.
     """
 
     def __init__(self, width: int, num_heads: int, scale: float | None = None, std: float = 0.02) -> None:
         super().__init__()
+        if width % num_heads:
+            raise ValueError(f"embed_channels={width} of the tokenizer must be a multiple of num_heads={num_heads}.")
         self.num_heads = num_heads
         self.scale = scale or (width // num_heads) ** -0.5
         self.token = nn.Parameter(torch.randn(width) * std)
