@@ -23,7 +23,8 @@ class TokenizeConversation(BaseTransform):
     """Adds ``input_ids`` and ``labels`` of a conversation, and its last ``question`` and ``answer``.
 
     Each ``<video>`` in a question becomes three ids: ``<|vision_start|>``, ``<|video_pad|>`` (which the model replaces
-    by the video) and ``<|vision_end|>``. The loss is on what the assistant says, and on the token that ends its turn.
+    by the video) and ``<|vision_end|>``; or the second alone (``vision_marks=False``). The loss is on what the
+    assistant says, and on the token that ends its turn.
 
     Args:
         path: Directory or hub name of a Hugging Face tokenizer; loaded when first used, in each worker process.
@@ -32,9 +33,18 @@ class TokenizeConversation(BaseTransform):
         max_length: In training, a sample of more ids than this is refused (a video counts as three). Default: no limit.
         mode: ``'train'`` takes every turn. ``'test'`` stops before the last answer, where the model goes on, and makes
             no labels. Default: ``'train'``.
+        vision_marks: Whether ``<|vision_start|>`` and ``<|vision_end|>`` stand around each video. LLaVA's checkpoints
+            were trained without. Default: True.
     """
 
-    def __init__(self, path: str, template: str = "chat", max_length: int | None = None, mode: str = "train") -> None:
+    def __init__(
+        self,
+        path: str,
+        template: str = "chat",
+        max_length: int | None = None,
+        mode: str = "train",
+        vision_marks: bool = True,
+    ) -> None:
         if template not in ("chat", "plain"):
             raise ValueError(f"TokenizeConversation: template must be 'chat' or 'plain', got '{template}'")
         if mode not in ("train", "test"):
@@ -43,6 +53,7 @@ class TokenizeConversation(BaseTransform):
         self.template = template
         self.max_length = max_length
         self.mode = mode
+        self.video = f"{VISION_START}{VIDEO_PAD}{VISION_END}" if vision_marks else VIDEO_PAD
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         """Return ``results`` with ``input_ids`` (Lt,), ``labels`` (Lt,) or None, ``question`` and ``answer``.
@@ -104,4 +115,4 @@ class TokenizeConversation(BaseTransform):
                 yield encode_content(self.path, text), False
 
     def _video(self) -> tuple[int, ...]:
-        return encode_literal(self.path, VISION_START + VIDEO_PAD + VISION_END)
+        return encode_literal(self.path, self.video)

@@ -14,6 +14,12 @@ LAYER_PARTS = {"input_layernorm", "self_attn", "post_attention_layernorm", "mlp"
 TESTED = ("llama", "mistral", "qwen2", "qwen3")
 """Families whose numbers the test suite compares with transformers' own; others are compared when they are loaded."""
 
+_IN_LLAVA = {
+    r"^(model\.)?language_model\.(model\.)?(?!lm_head)": "model.",
+    r"^(model\.)?language_model\.lm_head": "lm_head",
+}
+"""The names of a LLaVA checkpoint's language model, as the model itself has them."""
+
 
 def load_model(path: str | None, config: dict[str, Any] | None, dtype: torch.dtype) -> Any:
     """The transformers model: from files, or of random weights, or (under ``torch.device('meta')``) of none."""
@@ -22,13 +28,19 @@ def load_model(path: str | None, config: dict[str, Any] | None, dtype: torch.dty
     meta = torch.get_default_device().type == "meta"
     if path is not None and not meta:
         try:
-            return AutoModelForCausalLM.from_pretrained(path, dtype=dtype)
+            return AutoModelForCausalLM.from_pretrained(path, dtype=dtype, **_inside(path))
         except OSError as error:
             raise FileNotFoundError(
                 f"llm.path='{path}': {str(error).splitlines()[0]} Give a local directory in the Hugging Face layout "
                 "(config.json and *.safetensors), or make a tiny one with tools/model_tools/make_tiny_llm.py."
             ) from error
     return AutoModelForCausalLM.from_config(_config(path, config), dtype=dtype)
+
+
+def _inside(path: str) -> dict[str, Any]:
+    """What finds the language model in the checkpoint of a larger one, such as a LLaVA."""
+    text = getattr(AutoConfig.from_pretrained(path), "text_config", None)
+    return {} if text is None else {"config": text, "key_mapping": _IN_LLAVA}
 
 
 def _config(path: str | None, config: dict[str, Any] | None) -> PretrainedConfig:

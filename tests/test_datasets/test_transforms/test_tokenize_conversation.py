@@ -186,3 +186,13 @@ def test_nothing_is_loaded_before_it_is_used() -> None:
 def test_wrong_arguments_are_refused(wrong: dict) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(wrong))} must be"):
         TokenizeConversation("x", **wrong)
+
+
+def test_without_vision_marks_a_video_is_its_placeholder_alone(path):
+    with_marks, without = (
+        TokenizeConversation(path, vision_marks=marks).transform(_item())["input_ids"].tolist()
+        for marks in (True, False)
+    )
+    start, place, end = load_text_tokenizer(path).encode(VIDEO)
+    assert place in without
+    assert without == [i for i in with_marks if i not in (start, end)]
