@@ -15,4 +15,19 @@ leaderboard = [
     dict(part=dict(type="HoliTomInner", layer=2), knob="ratio", values=shares),
     dict(part=dict(type="RandomDrop", layers=(1,)), knob="ratio", values=shares),
     dict(part=dict(type="MixtureOfDepths", layers=(1, 3)), knob="ratio", values=shares),  # its router is not trained
+    # before it
+    dict(part=dict(type="TemporalPool", k=2)),
+    dict(part=dict(type="SpatialPool", k=2)),
+    dict(part=dict(type="MatryoshkaPool", scale=4)),
+    dict(part=dict(type="AdaptivePool"), knob="target", values=[(2, 4, 4), (3, 3, 4), (4, 3, 3), (4, 2, 4), (4, 4, 2)]),
+    dict(part=dict(type="DTD", mode="feature"), knob="ratio", values=shares),
+    dict(part=dict(type="VisionZip", contextual=2), knob="dominant", values=[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]),
+    dict(part=dict(type="PruMerge", plus=True)),
+    dict(part=dict(type="HoliTomOuter"), knob="retain", values=shares),
+    dict(part=dict(type="DyCokeTTM"), knob="ratio", values=shares),
 ]
+without = dict(  # what is in the registries and cannot take part
+    NoMerge="the row without reduction",
+    DyCokeCache="acts while decoding, and leaves the prefill alone",
+    Compose="a chain of others",
+)

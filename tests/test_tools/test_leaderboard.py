@@ -3,7 +3,8 @@ import json
 import pytest
 from mmengine.config import Config
 
-from tests.test_tools.tiny_recipe import make_data, random_checkpoint, stage
+from elva.registry import MERGERS, REDUCERS
+from tests.test_tools.tiny_recipe import ROOT, make_data, random_checkpoint, stage
 from tools.analysis_tools import leaderboard as tool
 
 ENTRIES = [
@@ -70,3 +71,15 @@ def test_blank_frames_come_after_reading():
     cfg = Config({"test_dataloader": {"dataset": {"pipeline": [{"type": "LoadVideo"}, {"type": "PackSample"}]}}})
     types = [transform["type"] for transform in tool.blind(cfg).test_dataloader.dataset.pipeline]
     assert types == ["LoadVideo", "BlankFrames", "PackSample"]
+
+
+def test_the_tiny_leaderboard_covers_the_registries():
+    cfg = Config.fromfile(ROOT / "configs" / "leaderboard_tiny.py")
+    listed = [entry.name for entry in tool.read_entries(cfg)]
+    names = [name for registry in (MERGERS, REDUCERS) for name in registry.names()]
+    built_in = {name for name in names if _module_of(name).startswith("elva.")}
+    assert built_in - set(listed) == set(cfg.without)
+
+
+def _module_of(name: str) -> str:
+    return (MERGERS if name in MERGERS else REDUCERS).get(name).__module__
