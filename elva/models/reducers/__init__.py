@@ -4,6 +4,7 @@ from .adaptive_pool import AdaptivePool
 from .base import ReduceContext, TokenReducer
 from .chain import check_chain, check_grids, signals
 from .compose import Compose
+from .dtd import DTD
 from .dycoke_ttm import DyCokeTTM
 from .holitom_outer import HoliTomOuter
 from .matryoshka_pool import MatryoshkaPool
@@ -13,6 +14,7 @@ from .temporal_pool import TemporalPool
 from .vision_zip import VisionZip
 
 __all__ = [
+    "DTD",
     "AdaptivePool",
     "Compose",
     "DyCokeTTM",
