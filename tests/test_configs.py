@@ -7,6 +7,7 @@ import torch
 from mmengine.config import Config
 
 from elva.registry import MODELS, TRANSFORMS
+from elva.structures import FramePlan, VideoMeta
 from elva.utils.config_check import check_config
 
 ROOT = Path(__file__).parent.parent
@@ -53,9 +54,22 @@ def test_the_pipelines_of_a_config_build(name):
 
 
 @pytest.mark.parametrize("name", CONFIGS)
+def test_the_tokenizer_of_a_config_takes_the_frames_of_its_pipelines(name):
+    cfg = Config.fromfile(str(ROOT / name))
+    with torch.device("meta"):
+        tokenizer = MODELS.build(cfg.model).tokenizer
+    for pipeline in pipelines(cfg.to_dict()):
+        resolution = TRANSFORMS.build(pipeline[0]).resolution
+        for height, width in ((480, 640), (1080, 1920), (101, 75)):
+            meta = VideoMeta("a.mp4", duration=4.0, fps=2.0, height=height, width=width)
+            plan = resolution.assign(FramePlan((0.0, 1.0, 2.0, 3.0)), meta)
+            assert tokenizer.count(plan) > 0
+
+
+@pytest.mark.parametrize("name", CONFIGS)
 def test_the_first_comment_names_the_hardware_and_the_command(name):
     head = (ROOT / name).read_text().split("_base_")[0]
-    assert head.startswith("# ELVA")
+    assert head.startswith(("# ELVA", "# Baseline"))
     assert "Command: " in head
     assert name in head.replace("\n# ", "")
 
