@@ -81,7 +81,7 @@ def draw_video(
         seed: Of the features.
         delimiters: Whether there are ``FRAME`` and ``LINE`` tokens, or patches alone. Default: True.
     """
-    random = torch.Generator().manual_seed(seed)
+    random, other = torch.Generator().manual_seed(seed), torch.Generator().manual_seed(~seed)
     grids = list(dict.fromkeys(frames))
     still = [torch.randn(h * (w + 1) + 1, channels, generator=random) for h, w in grids]
     starts = [sum(h * (w + 1) for h, w in grids[:index]) for index in range(len(grids))]
@@ -100,11 +100,11 @@ def draw_video(
                 "kind": torch.cat((torch.tensor([int(Kind.FRAME)]), kind)),
                 "frame": torch.full((len(x),), time),
                 "grid": torch.tensor(grid).expand(len(x), 2),
-                "keys": torch.randn(len(x), 8, generator=random),
+                "keys": torch.randn(len(x), 8, generator=other),
             }
         )
         patch = rows[-1]["kind"] == Kind.PATCH
-        weight = torch.randn(len(x), generator=random).masked_fill(~patch, float("-inf"))
+        weight = torch.randn(len(x), generator=other).masked_fill(~patch, float("-inf"))
         rows[-1]["attn"] = weight.softmax(0)
         if not delimiters:
             rows[-1] = {name: values[patch] for name, values in rows[-1].items()}

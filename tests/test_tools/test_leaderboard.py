@@ -37,7 +37,7 @@ def test_every_part_is_matched_run_once_and_written(recipe, tmp_path, capsys, mo
     chosen = json.loads(by["HierarchicalTemporalMerger"]["setting"])["ratio"]
     assert chosen in (0.2, 0.5, 0.8)
     text = (tmp_path / "b.md").read_text()
-    assert text.count("\n| ") == 5 + 0  # the header, two parts, two rows to compare with
+    assert text.count("\n| ") == 6  # header and rule, two parts, two rows to compare with
     assert "accuracy, a | accuracy, b" in text
     assert f"leaderboard.py {config}" in text
     monkeypatch.setattr(tool, "match", lambda *_: pytest.fail("it was run already"))
