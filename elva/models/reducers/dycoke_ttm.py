@@ -23,9 +23,9 @@ class DyCokeTTM(TokenReducer):
     by the end of the video is pruned in the same way as far as it goes.
 
     Source: DyCoke: Dynamic Compression of Tokens for Fast Video Large Language Models (arXiv 2411.15024), section 3.2.
-    It prunes before the language model; the other half of the method, a cache that changes while decoding, is a merger.
-    The published code compares the third frame of every window but the last, which ``published`` reproduces; it also
-    loses the last frame of an odd number, which nothing here does.
+    The other half of the method, which reads a part of the cache in decoding, is the merger ``DyCokeCache``.
+    The published code leaves out the third frame of the last window, which ``published`` reproduces; it also loses the
+    last frame of an odd number, which nothing here does.
 
     Args:
         ratio: Share of the patches that three of four frames lose. Default: 0.7.

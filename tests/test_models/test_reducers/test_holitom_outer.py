@@ -1,11 +1,7 @@
-from itertools import combinations, pairwise
-
-import numpy as np
 import pytest
 import torch
 
 from elva.models.reducers import HoliTomOuter, ReduceContext
-from elva.models.reducers.holitom_outer import best_windows
 from elva.structures import Kind
 from elva.testing import REDUCER_CONTRACT
 from elva.testing.reducer_contract import draw
@@ -109,30 +105,6 @@ def test_part_of_the_dynamic_tokens_may_be_clustered():
     assert patches(out) == 24
     assert float(out.size.sum()) == 48, "what is not attended joins a centre"
     assert (out.size == 1).sum() >= 12
-
-
-def most_gain(alike, longest):
-    """Over every way of cutting."""
-    frames, best = len(alike), -1
-    for number in range(frames):
-        for cuts in combinations(range(1, frames), number):
-            edges = [0, *cuts, frames]
-            windows = list(pairwise(edges))
-            if all(b - a <= longest for a, b in windows):
-                best = max(best, sum(int(alike[a + 1 : b].all(0).sum()) * (b - a - 1) for a, b in windows))
-    return best
-
-
-@pytest.mark.parametrize("longest", [1024, 3])
-@pytest.mark.parametrize("seed", range(5))
-def test_no_other_cut_has_more_gain(seed, longest):
-    alike = np.random.default_rng(seed).random((8, 6)) < 0.75
-    start, gain = best_windows(alike, longest)
-    assert gain == most_gain(alike, longest)
-    assert np.bincount(start).max() <= longest
-    edges = [*sorted(set(start.tolist())), 8]
-    windows = list(pairwise(edges))
-    assert gain == sum(int(alike[a + 1 : b].all(0).sum()) * (b - a - 1) for a, b in windows)
 
 
 @pytest.mark.parametrize("check", REDUCER_CONTRACT)
