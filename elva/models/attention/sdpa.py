@@ -28,9 +28,11 @@ def sdpa(q_BHQD: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, mask: AttnMask, scale: 
     Returns:
         (B, H, Q, D).
     """
-    width = v_BGKD.shape[3]
+    shape, groups = q_BHQD.shape, k_BGKD.shape[1]
     if mask.causal and mask.log_size is not None:
         q_BHQD, k_BGKD, v_BGKD = absorb_size(q_BHQD, k_BGKD, v_BGKD, mask.log_size, scale)
+    elif shape[2] == 1:  # the heads of a group become queries of one head: its keys are read once, in half the time
+        q_BHQD = q_BHQD.reshape(shape[0], groups, -1, shape[3])
     out_BHQE = F.scaled_dot_product_attention(
         q_BHQD,
         k_BGKD,
@@ -39,9 +41,9 @@ def sdpa(q_BHQD: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, mask: AttnMask, scale: 
         is_causal=mask.causal,
         scale=scale,
         dropout_p=dropout,
-        enable_gqa=q_BHQD.shape[1] != k_BGKD.shape[1],
+        enable_gqa=q_BHQD.shape[1] != groups,
     )
-    return out_BHQE[..., :width]
+    return out_BHQE[..., : shape[3]].view(shape)
 
 
 def _mask_tensor(q_BHQD: Tensor, mask: AttnMask) -> Tensor | None:

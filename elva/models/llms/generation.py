@@ -79,10 +79,11 @@ def generate(
     for step in range(sampling.max_new_tokens):
         id_B = _choose(llm.logits(h_BC), sampling, random)
         open_B &= ~torch.isin(id_B, stops)
-        for answer, token, going in zip(answers, id_B.tolist(), open_B.tolist(), strict=True):
-            if going:
+        tokens, going = torch.stack((id_B, open_B)).tolist()  # one synchronisation
+        for answer, token, goes_on in zip(answers, tokens, going, strict=True):
+            if goes_on:
                 answer.append(token)
-        if step + 1 == sampling.max_new_tokens or not bool(open_B.any()):
+        if step + 1 == sampling.max_new_tokens or not any(going):
             break
         assert cache.next_pos is not None
         h_BC = llm(_next_row(llm.embed(id_B), cache.next_pos), cache=cache, selector=selector).h.squeeze(1)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from .decode import decode
 from .input_pipeline import input_pipeline
 from .merging import merging_growth, merging_share
 from .prefill import prefill
@@ -10,6 +11,7 @@ from .train_step import train_step
 
 BENCHMARKS: dict[str, Callable[[], list[Result]]] = {
     "prefill": prefill,
+    "decode": decode,
     "merging-share": merging_share,
     "merging-growth": merging_growth,
     "input-pipeline": input_pipeline,
@@ -17,4 +19,13 @@ BENCHMARKS: dict[str, Callable[[], list[Result]]] = {
 }
 """By the name that ``--only`` takes."""
 
-__all__ = ["BENCHMARKS", "Result", "input_pipeline", "merging_growth", "merging_share", "prefill", "train_step"]
+__all__ = [
+    "BENCHMARKS",
+    "Result",
+    "decode",
+    "input_pipeline",
+    "merging_growth",
+    "merging_share",
+    "prefill",
+    "train_step",
+]

@@ -48,8 +48,14 @@ def video_sequence(rows: int, width: int, seed: int = 0) -> SequenceState:
     return assemble(embed, ids, torch.ones_like(ids, dtype=torch.bool), tokens, video_id=0).state
 
 
-def random_decoder(width: int, depth: int) -> HFDecoder:
-    """A random decoder of Qwen2's layout: heads of 64 channels, an MLP four times as wide; 1,000 words."""
+def random_decoder(width: int, depth: int, sharing: int = 1) -> HFDecoder:
+    """A random decoder of Qwen2's layout: heads of 64 channels, an MLP four times as wide; 1,000 words.
+
+    Args:
+        width: C.
+        depth: Layers.
+        sharing: Heads that share keys and values.
+    """
     heads = max(1, width // 64)
     shape = {
         "model_type": "qwen2",
@@ -57,7 +63,7 @@ def random_decoder(width: int, depth: int) -> HFDecoder:
         "intermediate_size": 4 * width,
         "num_hidden_layers": depth,
         "num_attention_heads": heads,
-        "num_key_value_heads": heads,
+        "num_key_value_heads": max(1, heads // sharing),
         "vocab_size": 1000,
     }
     torch.manual_seed(0)
