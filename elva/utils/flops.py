@@ -5,17 +5,19 @@ though kernels may skip half of them.
 """
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
 from elva.models.llms import HFDecoder
 from elva.models.teachers import Teacher
 from elva.models.tokenizers import VideoTokenizer
 from elva.structures import Clip, FramePlan
+
+_CPU_ATTENTION = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
 
 
 def decoder_flops(llm: HFDecoder, rows_per_layer: Sequence[float], logit_rows: int) -> dict[str, float]:
@@ -39,21 +41,32 @@ def decoder_flops(llm: HFDecoder, rows_per_layer: Sequence[float], logit_rows: i
     """
     if len(rows_per_layer) != llm.depth:
         raise ValueError(f"decoder_flops: {len(rows_per_layer)} entries in rows_per_layer, but {llm.depth} layers")
-    config = llm.model.config
-    head_width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-    width = config.num_attention_heads * head_width
     attention = mlp = 0.0
-    for layer, rows in zip(llm.layers, rows_per_layer, strict=True):
-        attention += 2 * rows * _matrix_weights(layer.self_attn) + 4 * rows**2 * width
-        mlp += 2 * rows * _matrix_weights(layer.mlp)
+    for (projections, inner, width), rows in zip(layer_weights(llm), rows_per_layer, strict=True):
+        attention += 2 * rows * projections + 4 * rows**2 * width
+        mlp += 2 * rows * inner
     return {"attention": attention, "mlp": mlp, "head": 2.0 * logit_rows * _matrix_weights(llm.model.lm_head)}
 
 
-def tokenizer_flops(tokenizer: VideoTokenizer, plan: FramePlan) -> float:
-    """FLOPs of tokenizing one clip with this plan; works for every tokenizer, which is run on the meta device."""
+def layer_weights(llm: HFDecoder) -> list[tuple[int, int, int]]:
+    """Of each layer: the weights of attention's matrices, those of the MLP's, and the width of all its queries."""
+    config = llm.model.config
+    head_width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    width = config.num_attention_heads * head_width
+    return [(_matrix_weights(layer.self_attn), _matrix_weights(layer.mlp), width) for layer in llm.layers]
+
+
+def tokenizer_flops(tokenizer: VideoTokenizer, plan: FramePlan, signals: Collection[str] = ()) -> float:
+    """FLOPs of tokenizing one clip with this plan; works for every tokenizer, which is run on the meta device.
+
+    Args:
+        tokenizer: The tokenizer, with an encoder if it has one.
+        plan: The frames.
+        signals: What it is asked for beside the tokens.
+    """
     shadow = copy.deepcopy(tokenizer).to("meta")
     pixels = tuple(torch.empty(len(t), 3, *size, device="meta") for size, t in plan.groups().items())
-    return count_flops(shadow, [Clip(plan, pixels)])
+    return count_flops(shadow, [Clip(plan, pixels)], signals)
 
 
 def teacher_flops(teacher: Teacher, frames: int) -> float:
@@ -82,11 +95,15 @@ def training_flops(forward: Mapping[str, float], recomputed: bool, frozen: Seque
 def count_flops(function: Callable[..., Any], *args: Any) -> float:
     """FLOPs that PyTorch counts while ``function`` runs; meta tensors do nothing but be counted.
 
-    On meta tensors attention is counted in full, as here (on the CPU PyTorch's counter misses it altogether).
+    Attention is counted in full, as here; on the CPU too, whose kernel PyTorch's counter does not know by itself.
     """
-    with FlopCounterMode(display=False) as counter:
+    with FlopCounterMode(display=False, custom_mapping={_CPU_ATTENTION: _attention_flops}) as counter:
         function(*args)
     return float(counter.get_total_flops())
+
+
+def _attention_flops(query: tuple[int, ...], key: tuple[int, ...], value: tuple[int, ...], *_: Any, **__: Any) -> int:
+    return int(sdpa_flop_count(query, key, value))
 
 
 def _matrix_weights(module: Any) -> int:

@@ -1,5 +1,6 @@
 """Numbers and tables as a person reads them on a console."""
 
+import textwrap
 from collections.abc import Sequence
 
 _STEPS = ("", "k", "M", "G", "T", "P", "E")
@@ -39,3 +40,22 @@ def table(rows: Sequence[Sequence[str]], align: str = "", indent: int = 2) -> st
     ruled = [rows[0], ["-" * width for width in widths], *rows[1:]]
     lines = ("  ".join(f"{cell:{a}{w}}" for cell, a, w in zip(row, align, widths, strict=True)) for row in ruled)
     return "\n".join(" " * indent + line.rstrip() for line in lines)
+
+
+def with_notes(rows: Sequence[Sequence[str]], notes: Sequence[str], align: str = "") -> str:
+    """A table, and sentences below it."""
+    return "\n".join([table(rows, align), *(wrapped(note) for note in notes)])
+
+
+def wrapped(note: str, bullet: str = "") -> str:
+    """A sentence in lines of at most 100 characters, indented as tables are."""
+    first, others = f"  {bullet}", " " * (2 + len(bullet))
+    return textwrap.fill(note, 100, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
+
+
+def spans(rows: Sequence[float]) -> str:
+    """Rows by layer, equal neighbours together: ``'0-1: 5,024   2-5: 2,512'``."""
+    starts = [layer for layer, n in enumerate(rows) if layer == 0 or n != rows[layer - 1]]
+    ends = [*starts[1:], len(rows)]
+    words = [f"{a}" if b - a == 1 else f"{a}-{b - 1}" for a, b in zip(starts, ends, strict=True)]
+    return "   ".join(f"{span}: {rows[start]:,.0f}" for span, start in zip(words, starts, strict=True))

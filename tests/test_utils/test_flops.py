@@ -79,3 +79,11 @@ def test_training_costs_three_forward_passes_and_more_with_checkpointing():
     assert sum(training_flops(forward, recomputed=False).values()) == 3 * 36
     assert training_flops(forward, recomputed=True) == {"tokenizer": 3, "attention": 40, "mlp": 80, "head": 15}
     assert training_flops(forward, recomputed=False, frozen=["mlp"])["mlp"] == 40
+
+
+def test_attention_on_the_cpu_is_counted_as_on_meta():
+    def attend(device: str) -> float:
+        x = torch.zeros(1, 2, 30, 8, device=device)
+        return count_flops(torch.nn.functional.scaled_dot_product_attention, x, x, x)
+
+    assert attend("cpu") == attend("meta") == 4 * 30 * 30 * 2 * 8

@@ -2,22 +2,20 @@
 
 import itertools
 import statistics
-from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.config import Config
 from torch import nn
 
-from elva.registry import MODELS
-from elva.utils import flops as cost
+from elva.apis.cost import CostModel, SampleShape
+from elva.apis.cost.rows import Rows
+from elva.apis.cost.survey import Source, survey
 from elva.utils import memory_estimate as memory
+from elva.utils.flops import teacher_flops, training_flops
 
 from .missing import Devices, devices_of
-from .rows import rows_per_layer
-from .survey import SampleShape, Source, survey
 
 MIXED = ("AmpOptimWrapper", "MixedPrecisionOptimWrapper")
 
@@ -40,18 +38,17 @@ class RunPlan:
 
     def __init__(self, cfg: Config) -> None:
         self.cfg = cfg
-        self.model = _build(cfg)
-        self.llm: Any = self.model.llm
+        self.cost = CostModel(cfg)
+        self.model: Any = self.cost.model
+        self.llm = self.cost.llm
         self.sources: list[Source] = survey(cfg.train_dataloader.dataset)
         self.test: list[Source] = survey(cfg.test_dataloader.dataset, limit=8) if cfg.get("test_dataloader") else []
         self.batch: int = cfg.train_dataloader.batch_size
-        self.configured_ratio = getattr(self.model.merger, "ratio", None)
-        self.ratios = _ratios(cfg, self.configured_ratio)
+        self.ratios = _ratios(cfg, self.cost.merge_ratio)
         self.low = cfg.optim_wrapper.get("type") in MIXED
         self.recomputed = bool(self.llm.gradient_checkpointing)
         self.sharded = "FSDP" in str((cfg.get("strategy") or {}).get("type", ""))
-        self._rows: dict[tuple[SampleShape, float | None, bool], list[int]] = {}
-        self._tokenizing: dict[tuple[tuple[int, int], ...], float] = {}
+        self._rows: dict[tuple[SampleShape, float | None, bool], Rows] = {}
 
     @cached_property
     def devices(self) -> Devices:
@@ -65,12 +62,8 @@ class RunPlan:
         teacher = self.model.teacher
         return getattr(teacher, "model", teacher)
 
-    def visual(self, shape: SampleShape) -> int:
-        """Visual tokens of a sample."""
-        return sum(self.model.tokenizer.count(plan) for plan in shape.plans)
-
-    def rows(self, shape: SampleShape, ratio: float | None = None, merged: bool = True) -> list[int]:
-        """Rows of a sample that enter each layer.
+    def counted(self, shape: SampleShape, ratio: float | None = None, merged: bool = True) -> Rows:
+        """Tokens of a sample, and its rows by layer.
 
         Args:
             shape: The sample.
@@ -79,21 +72,17 @@ class RunPlan:
         """
         key = (shape, ratio, merged)
         if key not in self._rows:
-            merger = self.model.merger if merged else None
-            if merger is not None and self.configured_ratio is not None:
-                merger.ratio = self.configured_ratio if ratio is None else ratio
-            self._rows[key] = rows_per_layer(merger, self.model.tokenizer, shape.plans, shape.text, self.llm.depth)
+            self._rows[key] = self.cost.counter.count(shape.plans, shape.text, ratio, merged)
         return self._rows[key]
+
+    def rows(self, shape: SampleShape, ratio: float | None = None, merged: bool = True) -> tuple[int, ...]:
+        """Rows of a sample that enter each layer."""
+        return self.counted(shape, ratio, merged).layers
 
     def mean_rows(self, source: Source, ratio: float | None = None, merged: bool = True) -> list[float]:
         """Rows that enter each layer, mean over the samples of a source."""
         each = [self.rows(shape, ratio, merged) for shape in source.shapes]
         return [statistics.fmean(column) for column in zip(*each, strict=True)]
-
-    def forward_flops(self, shape: SampleShape, rows: Sequence[float]) -> dict[str, float]:
-        """FLOPs of the forward pass over one sample, by part, without the teacher's."""
-        visual = sum(self._tokenizer_flops(plan) for plan in shape.plans)
-        return {"tokenizer": visual, **cost.decoder_flops(self.llm, rows, shape.labelled)}
 
     def mean_flops(self, merged: bool = True) -> dict[str, float]:
         """FLOPs of the forward pass by part, mean over the sources by share, their samples and the merge ratios."""
@@ -102,7 +91,7 @@ class RunPlan:
         for source in self.sources:
             weight = source.share / len(source.shapes) / len(ratios)
             for shape, ratio in itertools.product(source.shapes, ratios):
-                for part, flops in self.forward_flops(shape, self.rows(shape, ratio, merged)).items():
+                for part, flops in self.cost.flops(shape, self.rows(shape, ratio, merged)).items():
                     total[part] = total.get(part, 0.0) + weight * flops
         return total
 
@@ -111,12 +100,12 @@ class RunPlan:
         if self.model.teacher is None:
             return 0.0
         frames = sum(source.share * source.mean("frames") for source in self.sources)
-        return frames * cost.teacher_flops(self.model.teacher, 1)
+        return frames * teacher_flops(self.model.teacher, 1)
 
     def step_flops(self, forward: dict[str, float]) -> dict[str, float]:
         """FLOPs of a training step on one device, whose samples each need ``forward``."""
         frozen = [] if any(p.requires_grad for p in self.llm.parameters()) else ["attention", "mlp", "head"]
-        step = cost.training_flops(forward, self.recomputed, frozen)
+        step = training_flops(forward, self.recomputed, frozen)
         return {part: self.batch * flops for part, flops in step.items()}
 
     def memory(self, shards: int) -> dict[str, float]:
@@ -141,21 +130,6 @@ class RunPlan:
         teacher = self.teacher_weights
         parts["teacher"] = sum(p.numel() * p.element_size() for p in teacher.parameters()) if teacher else 0.0
         return parts
-
-    def _tokenizer_flops(self, plan: Any) -> float:
-        if plan.sizes not in self._tokenizing:
-            self._tokenizing[plan.sizes] = cost.tokenizer_flops(self.model.tokenizer, plan)
-        return self._tokenizing[plan.sizes]
-
-
-def _build(cfg: Config) -> Any:
-    """The model on the meta device; of a language model that is there its own shape counts, not the config's."""
-    model = cfg.model.copy()
-    path = model.get("llm", {}).get("path")
-    if path and (Path(path) / "config.json").is_file():
-        model["llm"] = {key: value for key, value in model["llm"].items() if key != "config"}
-    with torch.device("meta"):
-        return MODELS.build(model)
 
 
 def _ratios(cfg: Config, configured: float | None) -> list[float | None]:

@@ -1,19 +1,17 @@
 """The report of a dry run, in plain text."""
 
 import statistics
-import textwrap
-from collections.abc import Sequence
 
 from mmengine.config import Config
 from torch import nn
 
+from elva.apis.cost import SampleShape
 from elva.registry import register_all_modules
 from elva.utils.memory_estimate import cache_bytes
-from elva.utils.report_text import amount, gibibytes, table
+from elva.utils.report_text import amount, gibibytes, spans, table, with_notes, wrapped
 
 from .missing import missing_devices, missing_weights
 from .plan import RunPlan
-from .survey import SampleShape
 
 Row = tuple[str, ...]
 
@@ -63,7 +61,7 @@ def _parameters(plan: RunPlan) -> str:
 def _data(plan: RunPlan) -> str:
     rows: list[Row] = [("source", "samples", "share", "frames", "visual tokens", "text tokens", "learned")]
     for source in plan.sources:
-        visual = statistics.fmean(plan.visual(shape) for shape in source.shapes)
+        visual = statistics.fmean(plan.counted(shape).tokens for shape in source.shapes)
         numbers = (source.mean("frames"), visual, source.mean("text"), source.mean("labelled"))
         known = "not here" if source.samples is None else f"{source.samples:,}"
         rows.append((source.name, known, f"{source.share:.0%}", *(f"{number:,.0f}" for number in numbers)))
@@ -73,16 +71,16 @@ def _data(plan: RunPlan) -> str:
     notes = [f"{', '.join(names)}: {basis}" for basis, names in bases.items()]
     if len(plan.sources) > 1 and any(source.samples is None for source in plan.sources):
         notes.append("Shares follow the config's weights; where it has none, they are equal until the data is there.")
-    return _with_notes(rows, notes, align="<>>>>>>")
+    return with_notes(rows, notes, align="<>>>>>>")
 
 
 def _rows(plan: RunPlan) -> str:
     rows: list[Row] = [("source", "merge ratio", "layer: rows")]
     ratios = [ratio for ratio in plan.ratios if ratio != 0] if plan.model.merger is not None else []
     for source in plan.sources:
-        rows.append((source.name, "no merging", _spans(plan.mean_rows(source, merged=False))))
+        rows.append((source.name, "no merging", spans(plan.mean_rows(source, merged=False))))
         for ratio in ratios:
-            rows.append(("", "merged" if ratio is None else f"{ratio:.0%}", _spans(plan.mean_rows(source, ratio))))
+            rows.append(("", "merged" if ratio is None else f"{ratio:.0%}", spans(plan.mean_rows(source, ratio))))
     notes = []
     if plan.model.merger is not None:
         known = plan.model.merger.schedule(1000, plan.llm.depth) is not None
@@ -91,8 +89,8 @@ def _rows(plan: RunPlan) -> str:
     if len(plan.ratios) > 1:
         notes.append("The ratio is drawn anew at each training step; testing has that of model.merger.")
     if plan.cfg.model.get("reducers"):
-        notes.append("The reducers before the language model are not counted: there will be fewer visual rows.")
-    return _with_notes(rows, notes, align="<><")
+        notes.append("Rows are those that the reducers leave of the visual tokens above.")
+    return with_notes(rows, notes, align="<><")
 
 
 def _flops(plan: RunPlan) -> str:
@@ -106,20 +104,20 @@ def _flops(plan: RunPlan) -> str:
     rows.append(("all", *(amount(sum(column.values()), "FLOPs") for column in columns)))
     again = ", the layers' one more (gradient checkpointing)" if plan.recomputed else ""
     notes = [f"A training step, on one device: three times the forward pass{again}; padding is not counted."]
-    return _with_notes(rows, [*notes, *_answers(plan)])
+    return with_notes(rows, [*notes, *_answers(plan)])
 
 
 def _answers(plan: RunPlan) -> list[str]:
     """What an answer costs before its first token, for the longest clip looked at of each data set."""
     lines = []
     for source in plan.test or plan.sources:
-        longest = max(source.shapes, key=plan.visual)
+        longest = max(source.shapes, key=lambda shape: plan.counted(shape).tokens)
         shape = SampleShape(longest.plans, longest.text, labelled=1)
         rows, plain = plan.rows(shape), plan.rows(shape, merged=False)
-        spent, most = (amount(sum(plan.forward_flops(shape, n).values()), "FLOPs") for n in (rows, plain))
+        spent, most = (amount(sum(plan.cost.flops(shape, n).values()), "FLOPs") for n in (rows, plain))
         cache = cache_bytes(plan.llm, rows, 2 if plan.low else plan.llm.model.dtype.itemsize)
         frames = sum(len(video) for video in shape.plans)
-        seen = f"{frames} frame{'s' if frames != 1 else ''}, {plan.visual(shape):,} visual tokens"
+        seen = f"{frames} frame{'s' if frames != 1 else ''}, {plan.counted(shape).tokens:,} visual tokens"
         lines.append(
             f"The prefill of an answer about {seen} ({source.name}): "
             f"{spent}, without merging {most}; its key/value cache: {gibibytes(cache)}."
@@ -142,7 +140,7 @@ def _memory(plan: RunPlan) -> str:
     ]
     if count > 1:
         notes.append(f"The number of devices is from {plan.devices.known_from}; 'divided' is by FSDP.")
-    return _with_notes(rows, notes)
+    return with_notes(rows, notes)
 
 
 def _missing(plan: RunPlan) -> str:
@@ -150,7 +148,7 @@ def _missing(plan: RunPlan) -> str:
     found += [f"data: {what}" for source in (*plan.sources, *plan.test) for what in source.missing]
     needed = sum(plan.memory(plan.devices.count if plan.sharded else 1).values())
     found += missing_devices(plan.devices, needed)
-    return "\n".join(_wrapped(line, "- ") for line in dict.fromkeys(found)) or "  Nothing: training can start."
+    return "\n".join(wrapped(line, "- ") for line in dict.fromkeys(found)) or "  Nothing: training can start."
 
 
 def _counted(*modules: nn.Module | None) -> tuple[str, str]:
@@ -159,21 +157,3 @@ def _counted(*modules: nn.Module | None) -> tuple[str, str]:
     total, trained = sum(p.numel() for p in each), sum(p.numel() for p in each if p.requires_grad)
     words = "-" if not total else "no" if not trained else "all" if trained == total else amount(trained, billion="B")
     return amount(total, billion="B"), words
-
-
-def _spans(rows: Sequence[float]) -> str:
-    """Rows by layer, equal neighbours together: ``'0-1: 5,024   2-5: 2,512'``."""
-    starts = [layer for layer, n in enumerate(rows) if layer == 0 or n != rows[layer - 1]]
-    ends = [*starts[1:], len(rows)]
-    spans = [f"{a}" if b - a == 1 else f"{a}-{b - 1}" for a, b in zip(starts, ends, strict=True)]
-    return "   ".join(f"{span}: {rows[start]:,.0f}" for span, start in zip(spans, starts, strict=True))
-
-
-def _with_notes(rows: Sequence[Row], notes: Sequence[str], align: str = "") -> str:
-    return "\n".join([table(rows, align), *(_wrapped(note) for note in notes)])
-
-
-def _wrapped(note: str, bullet: str = "") -> str:
-    """A sentence in lines of at most 100 characters, indented as tables are."""
-    first, others = f"  {bullet}", " " * (2 + len(bullet))
-    return textwrap.fill(note, 100, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)

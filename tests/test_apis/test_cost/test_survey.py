@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from elva.apis.dry_run.survey import NOMINAL_TEXT, survey
+from elva.apis.cost.survey import NOMINAL_TEXT, survey
 from elva.datasets.moving_shapes import make_moving_shapes
 from elva.registry import DATASETS, register_all_modules
 from elva.utils.tiny_llm import make_tiny_llm

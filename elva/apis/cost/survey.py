@@ -1,17 +1,15 @@
 """What the samples of a data loader look like, without decoding a frame."""
 
 import statistics
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from elva.datasets.readers.base import VideoReadError
 from elva.registry import DATASETS, TRANSFORMS
-from elva.structures import FramePlan, VideoMeta
+from elva.structures import VideoMeta
 
-NOMINAL_CLIP = VideoMeta(path="", duration=60.0, fps=30.0, height=360, width=640)
-"""Stands for the clips of a data set that is not there, or shows no metadata."""
+from .sample import NOMINAL_CLIP, SampleShape, leaves, plan_of
 
 NOMINAL_TEXT = 256
 """Text tokens of a sample of a data set that is not there."""
@@ -21,27 +19,13 @@ CHARACTERS_A_TOKEN = 4
 
 
 @dataclass(frozen=True)
-class SampleShape:
-    """How large one sample is.
-
-    Attributes:
-        plans: The frames of each of its videos.
-        text: Its text ids, one for each video among them.
-        labelled: How many of them are learned.
-    """
-
-    plans: tuple[FramePlan, ...]
-    text: int
-    labelled: int
-
-
-@dataclass(frozen=True)
 class Source:
     """One data set of a (mixed) training set.
 
     Attributes:
         name: Of its annotation file.
         shapes: Of samples spread evenly over it, or a nominal one.
+        clips: The metadata of the videos of each of these samples; empty without ``LoadVideo``.
         samples: How many it has; None where it is not there.
         share: Of the samples of a step.
         clip_basis: Where the clips' sizes come from, in words.
@@ -51,6 +35,7 @@ class Source:
 
     name: str
     shapes: tuple[SampleShape, ...]
+    clips: tuple[tuple[VideoMeta, ...], ...]
     samples: int | None
     share: float
     clip_basis: str
@@ -64,45 +49,35 @@ class Source:
         return statistics.fmean(getattr(shape, key) for shape in self.shapes)
 
 
-def survey(dataset: dict[str, Any], limit: int = 32) -> list[Source]:
+def survey(dataset: dict[str, Any], limit: int | None = 32) -> list[Source]:
     """The sources of a data set's config.
 
     Args:
         dataset: Config of a data set, or of a mixture (``datasets`` with ``dataset`` and ``weight``).
-        limit: Samples to look at in each source; their files' metadata is read.
+        limit: Samples to look at in each source, None for all; their files' metadata is read.
     """
-    leaves = list(_leaves(dataset, None))
-    sources = [_look(leaf, limit) for leaf, _ in leaves]
-    weights = [weight or source.samples for (_, weight), source in zip(leaves, sources, strict=True)]
+    parts = list(leaves(dataset))
+    sources = [_look(leaf, limit) for leaf, _ in parts]
+    weights = [weight or source.samples for (_, weight), source in zip(parts, sources, strict=True)]
     known = [weight for weight in weights if weight is not None]
     if len(known) < len(weights):  # a size that nobody knows: equal parts
         known = [1.0] * len(weights)
     return [replace(source, share=weight / sum(known)) for source, weight in zip(sources, known, strict=True)]
 
 
-def _leaves(dataset: dict[str, Any], weight: float | None) -> Iterator[tuple[dict[str, Any], float | None]]:
-    """The data sets that read annotations, through mixtures and wrappers, each with its weight."""
-    if "datasets" in dataset:
-        for entry in dataset["datasets"]:
-            yield from _leaves(entry.get("dataset", entry), entry.get("weight"))
-    elif "dataset" in dataset:
-        yield from _leaves(dataset["dataset"], weight)
-    else:
-        yield dataset, weight
-
-
-def _look(dataset: dict[str, Any], limit: int) -> Source:
+def _look(dataset: dict[str, Any], limit: int | None) -> Source:
     steps = {step["type"]: step for step in dataset.get("pipeline", ())}
     load = TRANSFORMS.build(steps["LoadVideo"]) if "LoadVideo" in steps else None
     items, samples, missing = _items(dataset, limit)
-    plans, clip_basis, unread = _plans(load, items)
+    clips, clip_basis, unread = _clips(load, items)
     texts, text_basis = _texts(steps.get("TokenizeConversation", {}), items)
+    plans = [tuple(plan_of(load, meta) for meta in metas) for metas in clips]
     shapes = tuple(SampleShape(p, *t) for p, t in zip(plans, texts, strict=True))
     name = Path(str(dataset.get("ann_file", dataset["type"]))).name
-    return Source(name, shapes, samples, 1.0, clip_basis, text_basis, (*missing, *unread))
+    return Source(name, shapes, tuple(clips), samples, 1.0, clip_basis, text_basis, (*missing, *unread))
 
 
-def _items(dataset: dict[str, Any], limit: int) -> tuple[list[dict[str, Any]], int | None, list[str]]:
+def _items(dataset: dict[str, Any], limit: int | None) -> tuple[list[dict[str, Any]], int | None, list[str]]:
     """Raw items spread over a data set, its length, and what is missing."""
     try:
         built = DATASETS.build({**dataset, "pipeline": []} if "pipeline" in dataset else dataset)
@@ -110,7 +85,7 @@ def _items(dataset: dict[str, Any], limit: int) -> tuple[list[dict[str, Any]], i
         return [], None, [str(error)]
     if not hasattr(built, "raw"):  # asking it for a sample might decode a video
         return [], len(built), []
-    chosen = range(0, len(built), max(1, len(built) // limit))[:limit]
+    chosen = range(0, len(built), max(1, len(built) // (limit or len(built))))[:limit]
     items, broken = [], []
     for index in chosen:
         try:
@@ -121,29 +96,23 @@ def _items(dataset: dict[str, Any], limit: int) -> tuple[list[dict[str, Any]], i
     return items, len(built), [wrong] if wrong else []
 
 
-def _plans(load: Any, items: list[dict[str, Any]]) -> tuple[list[tuple[FramePlan, ...]], str, list[str]]:
-    """The frame plans of each item; of one nominal clip where no file can be read."""
+def _clips(load: Any, items: list[dict[str, Any]]) -> tuple[list[tuple[VideoMeta, ...]], str, list[str]]:
+    """The metadata of each item's videos; of one nominal clip where no file can be read."""
     if load is None:
         return [()] * max(1, len(items)), "no video", []
-
-    def plan(meta: VideoMeta) -> FramePlan:
-        chosen: FramePlan = load.resolution.assign(load.sampler.plan(meta, None), meta)
-        return chosen
-
-    nominal = (plan(NOMINAL_CLIP),)
-    plans, unread = [], []
+    clips, unread = [], []
     for item in items:
         try:
-            plans.append(tuple(plan(load.reader.probe(path)) for path in item["videos"]))
+            clips.append(tuple(load.reader.probe(path) for path in item["videos"]))
         except VideoReadError as error:
-            plans.append(nominal)
+            clips.append((NOMINAL_CLIP,))
             unread.append(str(error))
     words = f"a nominal clip of {NOMINAL_CLIP.width}x{NOMINAL_CLIP.height}, {NOMINAL_CLIP.duration:.0f} s"
     if len(unread) == len(items):
         gone = [f"none of {len(items)} videos looked at can be read, the first because: {unread[0]}"] if items else []
-        return plans or [nominal], words, gone
+        return clips or [(NOMINAL_CLIP,)], words, gone
     gone = [f"{len(unread)} of {len(items)} videos cannot be read, the first because: {unread[0]}"] if unread else []
-    return plans, f"the metadata of {len(items) - len(unread)} of its samples", gone
+    return clips, f"the metadata of {len(items) - len(unread)} of its samples", gone
 
 
 def _texts(tokenize: dict[str, Any], items: list[dict[str, Any]]) -> tuple[list[tuple[int, int]], str]:
