@@ -11,6 +11,7 @@ from elva.testing.reducer_contract import draw
 SETTINGS: dict[str, dict] = {
     "AdaptivePool": dict(target=(3, 3, 3)),
     "Compose": dict(reducers=[dict(type="SpatialPool"), dict(type="TemporalPool")]),
+    "FastVID": dict(retain=0.5),
     "MatryoshkaPool": dict(scale=4),
     "VisionZip": dict(dominant=5, contextual=3),
 }

@@ -6,6 +6,7 @@ from .chain import check_chain, check_grids, signals
 from .compose import Compose
 from .dtd import DTD
 from .dycoke_ttm import DyCokeTTM
+from .fast_vid import FastVID
 from .holitom_outer import HoliTomOuter
 from .matryoshka_pool import MatryoshkaPool
 from .pru_merge import PruMerge
@@ -18,6 +19,7 @@ __all__ = [
     "AdaptivePool",
     "Compose",
     "DyCokeTTM",
+    "FastVID",
     "HoliTomOuter",
     "MatryoshkaPool",
     "PruMerge",
