@@ -1,4 +1,4 @@
-# Baseline: Video-Panda's spatio-temporal alignment block on ELVA-7B's language model and conversations, without merging.
+# Baseline: Video-Panda's spatio-temporal alignment block on ELVA-7B's language model and conversations; no merging.
 # As many tokens a frame as ELVA has, of 28 pixels. Video-Panda's own clips have 8 frames of 16 x 16, on Vicuna-7B.
 # Hardware: 8 x 80 GB. Command: bash tools/dist_train.sh configs/baselines/video_panda_7b.py 8
 # It starts from Qwen2 and a new embedding: name a checkpoint that was trained on captions in load_from.
