@@ -8,7 +8,6 @@ from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from elva.models.attention.view import AttnView
 from elva.structures import SequenceState
@@ -35,7 +34,8 @@ def metric(state: SequenceState, attn: AttnView | None, kind: Similarity) -> Met
 
     def unit(rows_R: Tensor) -> Tensor:
         with torch.no_grad():
-            return F.normalize(norm(flat.index_select(0, rows_R)).float(), dim=-1)
+            x_RC = norm(flat.index_select(0, rows_R)).float()
+            return x_RC.div_(x_RC.norm(dim=-1, keepdim=True).clamp_(min=1e-12))  # in place: nobody else holds the rows
 
     return unit
 

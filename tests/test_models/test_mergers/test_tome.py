@@ -1,68 +1,70 @@
-import math
-
 import pytest
 import torch
 
-from elva.models.mergers import Site, ToMe, tome
+from elva.models.mergers import Site, ToMe, bipartite
+from elva.models.mergers.bipartite import bipartite_matching
 from elva.models.mergers.similarity import metric
-from elva.models.mergers.tome import bipartite_matching
 from elva.structures import Kind
-from elva.testing import make_prompt, tiny_decoder
+from elva.testing import MERGER_CONTRACT, make_prompt, tiny_decoder
 from elva.testing.case import SAMPLES, run
 
 SITE = Site(1, "post_attn")
 
 
-def naive(state, b, ratio):
-    """One merge of one sample, row by row: where each row goes."""
-    rows = [i for i in range(state.h.shape[1]) if state.mergeable[b, i]]
-    first, second = rows[0::2], rows[1::2]
-    unit = torch.nn.functional.normalize(state.h[b], dim=1)
-    edges = []
-    for row in first:
-        fitting = [other for other in second if state.kind[b, other] == state.kind[b, row]]
-        if fitting:
-            scores = [float(unit[row] @ unit[other]) for other in fitting]
-            best = max(range(len(fitting)), key=scores.__getitem__)
-            edges.append((scores[best], row, fitting[best]))
-    into = list(range(state.h.shape[1]))
-    allowed = math.floor(ratio * int((state.visual & state.valid)[b].sum()) + 1e-9)
-    for _, row, other in sorted(edges, key=lambda edge: -edge[0])[:allowed]:
-        into[row] = other
-    return into
+@pytest.mark.parametrize("check", MERGER_CONTRACT)
+@pytest.mark.parametrize("settings", [{"window": 5}, {"rows": 3}])
+def test_contract(check, settings, monkeypatch):
+    monkeypatch.setattr(bipartite, "_CHUNK", 4)  # so that sequences as short as these have several
+    check("ToMe", **settings)
 
 
-@pytest.mark.parametrize("ratio", [0.1, 0.29, 0.5])
-def test_it_matches_as_the_loop_over_rows_does(ratio):
-    state = make_prompt(tiny_decoder(), SAMPLES, seed=4).state
-    most = torch.tensor([math.floor(ratio * n + 1e-9) for n in (state.visual & state.valid).sum(1).tolist()])
-    into = bipartite_matching(metric(state, None, "raw"), state.mergeable, state.kind, most)
-    assert into.tolist() == [naive(state, b, ratio) for b in range(len(SAMPLES))]
-    merged = ToMe((1,), ratio, "raw")(state, SITE)
-    assert torch.equal(merged.src.dst, state.fold(into).src.dst)
+def one_image(patches):
+    """A ``FRAME`` row and so many patches, as a vision transformer has them, and two text rows around."""
+    state = make_prompt(tiny_decoder(12), [(1, [(1, patches)], 1)], seed=6).state
+    return state.select(state.kind != Kind.LINE)
 
 
-def test_scores_come_in_blocks_that_fit_memory(monkeypatch):
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        (8, [197, 189, 181, 173, 165, 157, 149, 141, 133, 125, 117, 109, 101]),
+        (16, [197, 181, 165, 149, 133, 117, 101, 85, 69, 53, 37, 21, 11]),
+    ],
+)
+def test_published_counts_of_a_vision_transformer(rows, expected):
+    """197 tokens through 12 layers, the first of them protected: ``r`` goes in each, or half of what may go."""
+    state = one_image(196)
+    merger = ToMe(range(12), rows=rows)
+    out, trace = run(tiny_decoder(12), state, merger)
+    left = [int(s.visual.sum()) for s in trace.states] + [int(out.visual.sum())]
+    assert left == expected
+    assert merger.schedule(197, 12) == expected[:-1]
+
+
+@pytest.mark.parametrize("window", [None, 20])
+def test_sizes_and_weighted_sums_are_conserved(window):
+    state = one_image(196)
+    merger = ToMe((0, 1, 2), rows=40, window=window)
+    total, patches = (state.h * state.size[..., None]).sum(1), state.size.sum()
+    for layer in range(3):
+        state = merger(state, Site(layer, "post_attn"))
+    assert state.h.shape[1] == 2 + 197 - 120
+    assert state.size.sum() == patches
+    torch.testing.assert_close((state.h * state.size[..., None]).sum(1), total, atol=1e-4, rtol=1e-5)
+
+
+def test_the_share_holds_where_there_are_fewer_rows_than_asked_for():
     state = make_prompt(tiny_decoder(), SAMPLES).state
-    whole = ToMe((1,), 0.4)(state, SITE)
-    monkeypatch.setattr(tome, "_BLOCK", 150)
-    assert torch.equal(ToMe((1,), 0.4)(state, SITE).src.dst, whole.src.dst)
+    assert torch.equal(ToMe((1,), 0.2, rows=10**6)(state, SITE).src.dst, ToMe((1,), 0.2)(state, SITE).src.dst)
 
 
-def test_similarity_is_measured_in_float32_under_autocast():
+@pytest.mark.parametrize("window", [None, 2])
+def test_it_folds_as_the_matching_says(window):
     state = make_prompt(tiny_decoder(), SAMPLES).state
-    seen = []
-    unit = metric(state, None, "raw")
-
-    def spy(rows):
-        seen.append(unit(rows).dtype)
-        return unit(rows)
-
-    exact = bipartite_matching(unit, state.mergeable, state.kind, torch.tensor([9, 9, 9, 9]))
-    with torch.autocast("cpu", torch.bfloat16):
-        mixed = bipartite_matching(spy, state.mergeable, state.kind, torch.tensor([9, 9, 9, 9]))
-    assert torch.equal(mixed, exact)
-    assert set(seen) == {torch.float32}
+    out = ToMe((1,), 0.3, "raw", window=window)(state, SITE)
+    most = (0.3 * state.visual.sum(1)).long()
+    into = bipartite_matching(metric(state, None, "raw"), state.mergeable, state.kind, most, window)
+    assert torch.equal(out.src.dst, state.fold(into).src.dst)
 
 
 def test_the_surviving_rows_keep_their_order():
@@ -96,12 +98,12 @@ def test_a_place_may_join_any_other_place():
     state = make_prompt(tiny_decoder(), [(1, [(2, 3)], 1)]).state
     h = state.h.clone()
     patches = (state.kind[0] == Kind.PATCH).nonzero().squeeze(1)
-    h[0, patches[0]] = h[0, patches[4]]
+    h[0, patches[0]] = h[0, patches[5]]
     out = ToMe((1,), 0.1, "raw")(state.replace(h=h), SITE)
     assert int(state.lengths - out.lengths) == 0  # a tenth of nine rows is no row
     out = ToMe((1,), 0.12, "raw")(state.replace(h=h), SITE)
     dst = out.src.dst[0]
-    assert dst[patches[0]] == dst[patches[4]]
+    assert dst[patches[0]] == dst[patches[5]]
 
 
 def test_one_mergeable_row_has_no_partner():
@@ -120,6 +122,9 @@ def test_streaming_gives_merged_rows_the_latest_rank():
 
 
 def test_settings_out_of_range_are_refused():
+    for name in ("rows", "window"):
+        with pytest.raises(ValueError, match=f"ToMe: {name}=0 is a number of rows: give at least 1"):
+            ToMe(**{name: 0})
     with pytest.raises(ValueError, match=r"ToMe: ratio=0.6 .*give 0 to 0.5"):
         ToMe(ratio=0.6)
     with pytest.raises(ValueError, match=r"ToMe: layers=\[2, 6\], but the language model has only 4"):

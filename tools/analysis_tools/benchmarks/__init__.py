@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from .decode import decode
 from .input_pipeline import input_pipeline
+from .matching import matching
 from .merging import merging_growth, merging_share
 from .prefill import prefill
 from .result import Result
@@ -14,6 +15,7 @@ BENCHMARKS: dict[str, Callable[[], list[Result]]] = {
     "decode": decode,
     "merging-share": merging_share,
     "merging-growth": merging_growth,
+    "matching": matching,
     "input-pipeline": input_pipeline,
     "train-step": train_step,
 }
@@ -24,6 +26,7 @@ __all__ = [
     "Result",
     "decode",
     "input_pipeline",
+    "matching",
     "merging_growth",
     "merging_share",
     "prefill",
