@@ -58,9 +58,10 @@ def missing_devices(devices: Devices, needed_bytes: float) -> Iterator[str]:
 
 def missing_weights(cfg: Any) -> Iterator[str]:
     """Weights, tokenizers and the checkpoint to start from that are not on this machine."""
-    llm, teacher = cfg.model.get("llm", {}).get("path"), (cfg.model.get("teacher") or {}).get("path")
+    llm, teacher, encoder = ((cfg.model.get(part) or {}).get("path") for part in ("llm", "teacher", "tokenizer"))
     for what, path, remedy in (
         ("language model (model.llm.path)", llm, "tools/model_tools/make_tiny_llm.py makes a tiny one."),
+        ("vision encoder (model.tokenizer.path)", encoder, "or use a tokenizer without an encoder (ElvaPatchEmbed)."),
         ("teacher (model.teacher.path)", teacher, "or set model.teacher.type='HOGTeacher', which needs no weights."),
     ):
         if path is not None and not _is_here(path):

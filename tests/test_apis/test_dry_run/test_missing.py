@@ -52,6 +52,15 @@ def test_weights_tokenizers_and_checkpoints_are_named_with_a_remedy():
     assert "no file work_dirs/no.pth; train the stage before" in start
 
 
+def test_a_baseline_whose_vision_weights_are_missing_says_so(tmp_path: Path):
+    here = str(tmp_path)
+    cfg = config(here, here, here, None)
+    cfg.model.tokenizer = {"type": "FrameEncoder", "path": "nobody/no-encoder"}
+    (encoder,) = missing_weights(cfg)
+    assert "model.tokenizer.path" in encoder
+    assert "hf download nobody/no-encoder" in encoder
+
+
 def test_what_is_on_the_disk_is_not_missing(tmp_path: Path):
     checkpoint = tmp_path / "last.pth"
     checkpoint.touch()
