@@ -38,7 +38,8 @@ class FrameEncoder(VideoTokenizer):
     LLaVA-OneVision (arXiv 2408.03326) is the default: an MLP of two layers, 27 x 27 patches pooled to 14 x 14 = 196
     tokens a frame, and one newline after the last frame. LLaVA-Video (arXiv 2410.02713) has ``newline='row'``.
     Frames must be squares of the encoder's side, which ``FixedResolution`` gives; its resampling is bilinear, where
-    the published processors' is bicubic.
+    the published processors' is bicubic. ``patch_size`` is that side: a frame is the one patch of which the encoder
+    makes a grid, and a rest of it that the encoder does not see (384 = 27 * 14 + 6) is its own affair.
 
     Args:
         out_channels: Width C of the language model.
@@ -118,7 +119,8 @@ class FrameEncoder(VideoTokenizer):
         """Tokens of the clips; all their frames go through the encoder at once.
 
         ``attn`` and ``keys`` are those of the last layer that the encoder runs; they are pooled as the features are,
-        and newlines have none.
+        and newlines have none. Where there is a class token, ``attn`` of a frame sums to less than 1: what that token
+        gives itself and the registers is left out, and the rest is as the encoder has it.
         """
         layout = layout_of(clips, self.spec, self._weight.device)
         (block,) = stack_units(clips, layout, self.tubelet)
