@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from .decode import decode
+from .against_onevision import against_onevision
 from .input_pipeline import input_pipeline
 from .matching import matching
 from .merging import merging_growth, merging_share
@@ -18,6 +19,7 @@ BENCHMARKS: dict[str, Callable[[], list[Result]]] = {
     "matching": matching,
     "input-pipeline": input_pipeline,
     "train-step": train_step,
+    "against-onevision": against_onevision,
 }
 """By the name that ``--only`` takes."""
 
