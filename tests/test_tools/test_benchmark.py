@@ -6,7 +6,7 @@ from elva.apis.latency import weightless
 from elva.utils import launch
 from tests.test_tools.tiny_recipe import ROOT, make_data, stage
 from tools.analysis_tools import benchmark as tool
-from tools.analysis_tools.benchmarks import against_onevision as onevision
+from tools.analysis_tools.benchmarks import onevision
 
 
 def test_configs_take_turns_and_are_compared(tmp_path, capsys):

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from .decode import decode
-from .against_onevision import against_onevision
 from .input_pipeline import input_pipeline
 from .matching import matching
 from .merging import merging_growth, merging_share
+from .onevision import against_onevision
 from .prefill import prefill
 from .result import Result
 from .train_step import train_step
