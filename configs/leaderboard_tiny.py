@@ -25,6 +25,7 @@ leaderboard = [
     dict(part=dict(type="PruMerge", plus=True)),
     dict(part=dict(type="HoliTomOuter"), knob="retain", values=shares),
     dict(part=dict(type="DyCokeTTM"), knob="ratio", values=shares),
+    dict(part=dict(type="FastVID", segments=2, stride=2), knob="retain", values=shares),
 ]
 without = dict(  # what is in the registries and cannot take part
     NoMerge="the row without reduction",

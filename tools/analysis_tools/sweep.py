@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # tools/ is no ins
 from mmengine.config import Config
 
 from elva.apis.evaluation import Evaluation, Evaluator
+from elva.registry import MERGERS
 from elva.utils import launch
 from elva.utils.report_text import amount, table
 from elva.utils.run_table import RunTable
@@ -103,7 +104,7 @@ def sweep(args: argparse.Namespace) -> list[dict[str, str]]:
     settings = list(settings_of(args, read()))
     for setting in settings:  # a mistake in the last one should not cost the runs before it
         if setting.ratio:
-            merger_config(setting.merger, read(), setting.ratio)
+            MERGERS.build_with(merger_config(setting.merger, read(), setting.ratio), in_channels=1)
     runs = RunTable(args.work_dir / "runs.csv", KEYS)
     missing = [setting for setting in settings if runs.find(setting.names) is None]
     for (checkpoint, frames, size), group in groupby(missing, key=lambda s: s[:3]):
