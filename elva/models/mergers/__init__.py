@@ -4,6 +4,7 @@ from .base import Merger, Site, When
 from .cache_selector import CacheSelector
 from .dycoke_cache import DyCokeCache
 from .fast_v import FastV
+from .frame_fusion import FrameFusion
 from .hierarchical_temporal import HierarchicalTemporalMerger
 from .holitom_inner import HoliTomInner
 from .mixture_of_depths import MixtureOfDepths
@@ -16,6 +17,7 @@ __all__ = [
     "CacheSelector",
     "DyCokeCache",
     "FastV",
+    "FrameFusion",
     "HierarchicalTemporalMerger",
     "HoliTomInner",
     "Merger",

@@ -1,6 +1,6 @@
 """ELVA's own merger: the same place in successive frames, in two steps.
 
-Legend: B batch, L rows, N rows of the whole batch, C channels.
+Legend: B batch, L rows.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ from elva.registry import MERGERS
 from elva.structures import SequenceState
 
 from .base import Merger, Site, When
+from .runs import run_heads, successive_pairs
 from .similarity import (
-    Metric,
     Similarity,
     check_ratio,
     metric,
@@ -23,9 +23,6 @@ from .similarity import (
     rows_left,
     visual_rows,
 )
-
-_BLOCK = 2**19
-"""Numbers that a core compares at a time: 2 MB of float32 stay in its cache, and memory does not grow with the clip."""
 
 
 @MERGERS.register_module()
@@ -108,37 +105,3 @@ class HierarchicalTemporalMerger(Merger):
             return above_BL & most_similar(score_BL, now_B - rows_left(now_B, self.ratio))
         target_B = rows_left(original_visual_rows(state), self.ratio, stage)
         return most_similar(score_BL, (now_B - target_B).clamp(min=0))
-
-
-def successive_pairs(state: SequenceState, unit: Metric) -> tuple[Tensor, Tensor]:
-    """Sort the rows place by place, time within a place, and compare each with the one before.
-
-    Returns:
-        (B, L) long, the row at each sorted position; and (B, L) float32, the cosine between the row at that position
-        and the one before it, minus infinity where that is not the same place.
-    """
-    nowhere = torch.iinfo(torch.long).max
-    sorted_BL, order_BL = state.slot.masked_fill(~state.mergeable, nowhere).sort(dim=1, stable=True)
-    same_BL = torch.zeros_like(state.valid)
-    same_BL[:, 1:] = (sorted_BL[:, 1:] == sorted_BL[:, :-1]) & (sorted_BL[:, 1:] != nowhere)
-    first_B1 = torch.arange(len(order_BL), device=order_BL.device)[:, None] * order_BL.shape[1]
-    cosine_N = successive_cosines((order_BL + first_B1).flatten(), unit, state.h.shape[2])
-    return order_BL, cosine_N.view_as(same_BL).masked_fill(~same_BL, float("-inf"))
-
-
-def successive_cosines(rows_N: Tensor, unit: Metric, channels: int) -> Tensor:
-    """(N,) float32: the cosine between each of the rows and the one before it; 0 for the first."""
-    workers = torch.get_num_threads() if rows_N.device.type == "cpu" else 32
-    block = max(1, _BLOCK * workers // channels)
-    cosines = [torch.zeros(1, device=rows_N.device)]
-    for start in range(1, len(rows_N), block):
-        x_RC = unit(rows_N[start - 1 : start + block])
-        cosines.append((x_RC[1:] * x_RC[:-1]).sum(-1))
-    return torch.cat(cosines)
-
-
-def run_heads(order_BL: Tensor, link_BL: Tensor) -> Tensor:
-    """(B, L) long: the row that each row joins, if every linked sorted position joins the one before it."""
-    position_BL = torch.arange(order_BL.shape[1], device=order_BL.device).expand_as(order_BL)
-    head_BL = torch.where(link_BL, 0, position_BL).cummax(dim=1).values
-    return torch.empty_like(order_BL).scatter_(1, order_BL, order_BL.gather(1, head_BL))

@@ -34,7 +34,7 @@ def keep_best(state: SequenceState, score_BL: Tensor, target_B: Tensor, protecte
     return best_BL | ~goes_BL
 
 
-def question_attention(name: str, state: SequenceState, attn: AttnView | None) -> Tensor:
+def question_attention(name: str, state: SequenceState, attn: AttnView | None, asked_B: Tensor | None = None) -> Tensor:
     """(B, L) attention that each sample's question gives, averaged over heads, in float32; no gradient flows.
 
     The question's row is the one that the answer follows: the last text row, unless training, where answers stand
@@ -44,14 +44,16 @@ def question_attention(name: str, state: SequenceState, attn: AttnView | None) -
         name: The merger that asks, for messages.
         state: The rows.
         attn: The view of the layer whose attention is asked for.
+        asked_B: (B,) bool, the samples that are asked; the others may be without a question. Default: all.
 
     Raises:
-        ValueError: If there is no view, or a sample has visual rows behind its last text row, which sees none of them.
+        ValueError: If there is no view, or a sample that is asked has visual rows behind its last text row, which
+            sees none of them.
     """
     if attn is None:
         raise ValueError(f"{name} ranks rows by attention: it needs a language model's view of the layer")
     with torch.no_grad():
-        index_BR, share_BR = _question_rows(name, state)
+        index_BR, share_BR = _question_rows(name, state, asked_B)
         return (attn.rows(index_BR).mean(1) * share_BR[..., None]).sum(1)
 
 
@@ -63,7 +65,7 @@ def check_layers(name: str, layers: Sequence[int], depth: int) -> None:
         )
 
 
-def _question_rows(name: str, state: SequenceState) -> tuple[Tensor, Tensor]:
+def _question_rows(name: str, state: SequenceState, asked_B: Tensor | None) -> tuple[Tensor, Tensor]:
     """(B, R) long, the rows whose attention counts; (B, R) float, the share of each, 0 on padding."""
     rows_L = torch.arange(state.kind.shape[1], device=state.kind.device)
 
@@ -76,6 +78,8 @@ def _question_rows(name: str, state: SequenceState) -> tuple[Tensor, Tensor]:
         told_BL = state.src.gather(state.memo[ASKS].long(), len(rows_L), 0) > 0
         asks_BL = torch.where(last(told_BL) > visual_B1, told_BL, asks_BL)
     blind_B = (visual_B1 > text_B1).squeeze(1)
+    if asked_B is not None:
+        blind_B = blind_B & asked_B
     blind, most = torch.stack((blind_B.sum(), asks_BL.sum(1).max())).tolist()  # one synchronisation
     if blind:
         raise ValueError(

@@ -6,7 +6,7 @@ from torch.nn.functional import cosine_similarity
 
 from elva.models.llms import Trace
 from elva.models.mergers import HierarchicalTemporalMerger, Site
-from elva.models.mergers.hierarchical_temporal import run_heads, successive_cosines, successive_pairs
+from elva.models.mergers.runs import successive_pairs
 from elva.models.mergers.similarity import metric
 from elva.structures import Kind
 from elva.testing import make_prompt, tiny_decoder
@@ -214,25 +214,6 @@ def test_the_share_of_alike_pairs_is_logged_for_each_layer():
         llm(state, HierarchicalTemporalMerger((0, 2), tau=0.5), trace=trace)
     assert float(trace.records["merge/share_layer00"]) == 1.0
     assert 0 <= float(trace.records["merge/share_layer02"]) <= 1
-
-
-@pytest.mark.parametrize("block", [64, 32 * 7, 2**19])
-def test_cosines_do_not_depend_on_the_size_of_the_blocks(block, monkeypatch):
-    from elva.models.mergers import hierarchical_temporal
-
-    state = make_prompt(tiny_decoder(), SAMPLES).state
-    rows = torch.randperm(state.h.shape[0] * state.h.shape[1], generator=torch.Generator().manual_seed(0))
-    monkeypatch.setattr(hierarchical_temporal, "_BLOCK", block)
-    got = successive_cosines(rows, metric(state, None, "normed"), 32)
-    flat = state.h.flatten(0, 1)[rows]
-    torch.testing.assert_close(got[1:], cosine_similarity(flat[1:], flat[:-1], dim=1), atol=1e-6, rtol=0)
-    assert got[0] == 0
-
-
-def test_runs_of_links_join_their_first_row():
-    order = torch.tensor([[3, 0, 4, 1, 2, 5]])
-    link = torch.tensor([[False, True, True, False, True, False]])
-    assert run_heads(order, link).tolist() == [[3, 1, 1, 3, 3, 5]]
 
 
 def test_a_sample_alone_merges_as_in_a_batch():
