@@ -54,9 +54,9 @@ class EvePatchEmbed(PatchTokenizer):
         init_rms: float = 0.02,
     ) -> None:
         super().__init__(out_channels, LayoutSpec(patch_size, tubelet, merge_lines=merge_lines))
-        self.half = half_of(patch_size)
+        self.patch_side = half_of(patch_size)
         scale = embed_channels**-0.5
-        self.patch = nn.Linear(tubelet * 3 * self.half**2, embed_channels, bias=False)
+        self.patch = nn.Linear(tubelet * 3 * self.patch_side**2, embed_channels, bias=False)
         self.cell = CellAttention(embed_channels, num_heads, scale)
         self.frame = RegionAttention(embed_channels, num_heads, scale, std=1.0)
         self.line = nn.Parameter(torch.randn(embed_channels))
@@ -64,7 +64,7 @@ class EvePatchEmbed(PatchTokenizer):
 
     def embed(self, block: UnitBlock) -> Tensor:
         """(U, h * w + h + 1, D) features of units of one size."""
-        patch_UHWD = self.patch(patchify(block.pixels.to(self.patch.weight.dtype), self.half))
+        patch_UHWD = self.patch(patchify(block.pixels.to(self.patch.weight.dtype), self.patch_side))
         token_UhwD = self.cell(patch_UHWD)
         return delimit(token_UhwD, self.line, self.frame(token_UhwD.flatten(1, 2)))
 

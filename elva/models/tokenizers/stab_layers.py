@@ -42,9 +42,9 @@ class LocalTimeEncoding(nn.Module):
         self.time = nn.Conv3d(reduced, reduced, (3, 1, 1), padding=(1, 0, 0), groups=reduced)
         self.up = nn.Linear(reduced, width)
         self.positions = nn.Conv3d(width, width, 3, padding=1, groups=width)
-        nn.init.zeros_(self.up.weight)
-        nn.init.zeros_(self.up.bias)
-        nn.init.zeros_(self.positions.bias)  # type: ignore[arg-type]
+        assert self.positions.bias is not None
+        for parameter in (*self.up.parameters(), self.positions.bias):
+            nn.init.zeros_(parameter)
 
     def forward(self, x_UHWD: Tensor, lengths: Sequence[int]) -> Tensor:
         """(U, H, W, D) patches that have seen their neighbours in the clip; ``lengths`` are the units of each clip."""
@@ -67,12 +67,10 @@ class ClipToken(nn.Module):
         super().__init__()
         self.attention = RegionAttention(width, num_heads, std=0.0)
         self.norm = nn.LayerNorm(width)
-        self.mlp = nn.Sequential(
-            nn.Linear(width, 4 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(4 * width, width)
-        )
-        for last in (self.attention.out, self.mlp[-1]):
-            nn.init.zeros_(last.weight)
-            nn.init.zeros_(last.bias)
+        last = nn.Linear(4 * width, width)
+        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Dropout(dropout), last)
+        for parameter in (*self.attention.out.parameters(), *last.parameters()):
+            nn.init.zeros_(parameter)
 
     def forward(self, x_UHWD: Tensor, lengths: Sequence[int]) -> Tensor:
         """(U, D) the token of each unit's clip."""

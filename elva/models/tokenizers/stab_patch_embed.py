@@ -67,9 +67,9 @@ class StabPatchEmbed(PatchTokenizer):
         init_rms: float = 0.02,
     ) -> None:
         super().__init__(out_channels, LayoutSpec(patch_size, tubelet, merge_lines=merge_lines))
-        self.half = half_of(patch_size)
+        self.patch_side = half_of(patch_size)
         width, scale = embed_channels, embed_channels**-0.5
-        self.patch = nn.Linear(tubelet * 3 * self.half**2, width, bias=False)
+        self.patch = nn.Linear(tubelet * 3 * self.patch_side**2, width, bias=False)
         self.local = LocalTimeEncoding(width)
         self.cell = CellAttention(width, num_heads, scale)
         self.frame = RegionAttention(width, num_heads, scale, std=1.0)
@@ -81,7 +81,7 @@ class StabPatchEmbed(PatchTokenizer):
 
     def embed(self, block: UnitBlock) -> Tensor:
         """(U, h * w + h + 1, D) features of the units of one size of all clips."""
-        patch_UHWD = self.patch(patchify(block.pixels.to(self.patch.weight.dtype), self.half))
+        patch_UHWD = self.patch(patchify(block.pixels.to(self.patch.weight.dtype), self.patch_side))
         seen_UHWD = self.local(patch_UHWD, block.lengths)
         token_UhwD = self.cell(seen_UHWD + patch_UHWD)
         share_D = self.balance.sigmoid()
