@@ -7,6 +7,7 @@ import torch
 from elva.structures import Kind
 from tools.analysis_tools import bench
 from tools.analysis_tools.benchmarks import BENCHMARKS, Result, input_pipeline, merging_growth, merging_share, prefill
+from tools.analysis_tools.benchmarks.decode import decode
 from tools.analysis_tools.benchmarks.merging import exponent
 from tools.analysis_tools.benchmarks.sequences import video_sequence
 from tools.analysis_tools.benchmarks.timing import interleaved, median_ratio
@@ -23,6 +24,12 @@ def test_prefill_compares_speed_with_flops():
     check(result, "speed-up", "promised by FLOPs", "seconds plain", "seconds merged")
     assert result.details["promised by FLOPs"] > 1
     assert result.measured == pytest.approx(result.details["speed-up"] / result.details["promised by FLOPs"])
+
+
+def test_decode_compares_the_same_answers():
+    (result,) = decode(prompt=20, new_tokens=4, width=128, depth=2, sharing=2, rounds=1)
+    check(result, "tokens/s elva", "tokens/s transformers", "ms elva, first token", "ms transformers, first token")
+    assert result.details["same tokens"] == 1
 
 
 def test_merging_share_is_a_share():

@@ -36,8 +36,14 @@ def flex(q_BHQD: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, mask: AttnMask, scale: 
         lacks = "dropout" if dropout else "backward pass on a CPU"
         say_once(f"attention='flex': flex_attention has no {lacks}; 'sdpa' is used instead.")
         return sdpa(q_BHQD, k_BGKD, v_BGKD, mask, scale, dropout)
-    run = _uncompiled if on_cpu else _compiled()
-    out: Tensor = run(
+    return attend(_uncompiled if on_cpu else _compiled(), q_BHQD, k_BGKD, v_BGKD, mask, scale)
+
+
+def attend(
+    run: Callable[..., Tensor], q_BHQD: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, mask: AttnMask, scale: float
+) -> Tensor:
+    """The same with ``run``, a form of ``flex_attention``."""
+    return run(
         q_BHQD,
         k_BGKD,
         v_BGKD,
@@ -46,7 +52,6 @@ def flex(q_BHQD: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, mask: AttnMask, scale: 
         scale=scale,
         enable_gqa=q_BHQD.shape[1] != k_BGKD.shape[1],
     )
-    return out
 
 
 def block_mask(mask: AttnMask) -> BlockMask:
@@ -108,12 +113,14 @@ def _score_mod(mask: AttnMask) -> Callable[..., Tensor] | None:
     return add_size
 
 
-def _uncompiled(*args: Any, **kwargs: Any) -> Any:
+def _uncompiled(*args: Any, **kwargs: Any) -> Tensor:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="flex_attention called without torch.compile")
-        return flex_attention(*args, **kwargs)
+        out: Tensor = flex_attention(*args, **kwargs)
+    return out
 
 
 @cache
-def _compiled() -> Callable[..., Any]:
-    return torch.compile(flex_attention)
+def _compiled() -> Callable[..., Tensor]:
+    compiled: Callable[..., Tensor] = torch.compile(flex_attention)
+    return compiled
