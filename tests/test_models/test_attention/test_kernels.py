@@ -101,7 +101,6 @@ def test_bfloat16_stays_bfloat16(name, device):
 
 def test_every_kernel_says_where_it_runs():
     assert {name for name, _ in RUNS} >= {"auto", "eager", "flex", "sdpa"}
-    assert ATTENTIONS.names() == ["auto", "eager", "flex", "sdpa", "xformers"]
     assert ("cuda",) == xformers.devices == flex.trains_on
     for name in ATTENTIONS.names():
         kernel = ATTENTIONS.get(name)
