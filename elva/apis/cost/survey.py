@@ -12,7 +12,10 @@ from elva.structures import VideoMeta
 from .sample import NOMINAL_CLIP, SampleShape, leaves, plan_of
 
 NOMINAL_TEXT = 256
-"""Text tokens of a sample of a data set that is not there."""
+"""Text tokens of a sample to train on of a data set that is not there."""
+
+NOMINAL_QUESTION = 64
+"""Those of a sample to test on: a question in a chat template."""
 
 CHARACTERS_A_TOKEN = 4
 """Of English, in a vocabulary of the usual size; used where the text tokenizer is not there."""
@@ -119,8 +122,9 @@ def _texts(tokenize: dict[str, Any], items: list[dict[str, Any]]) -> tuple[list[
     """Text ids and labelled ids of each item; nominal where there is no item."""
     chat, test = tokenize.get("template", "chat") == "chat", tokenize.get("mode", "train") == "test"
     if not items:
+        text = NOMINAL_QUESTION if test else NOMINAL_TEXT
         labelled = 1 if test else NOMINAL_TEXT // 2 if chat else NOMINAL_TEXT
-        return [(NOMINAL_TEXT, labelled)], f"nominally {NOMINAL_TEXT} tokens"
+        return [(text, labelled)], f"nominally {text} tokens"
     if tokenize and Path(tokenize["path"]).is_dir():
         transform = TRANSFORMS.build(tokenize)
         done = [transform.transform(item) for item in items]
