@@ -1,5 +1,5 @@
-# ELVA-7B, stage 3, with Token Merging instead of its own merger: rows join the most similar row within about two frames,
-# wherever it stands, half of them after the attention of layers 2 and 6 each. The hook draws the ratio, as for ELVA's.
+# ELVA-7B, stage 3, with Token Merging instead of its own merger: half of the rows join the most similar row that stands
+# within about two frames, after the attention of layer 2 and again of 6. The ratio is drawn, as for ELVA's own merger.
 # Hardware: 8 x 80 GB. Command: bash tools/dist_train.sh configs/reduction/elva_7b_tome.py 8
 # Expected: not trained by us.
 _base_ = "../elva_7b_stage3.py"

@@ -32,13 +32,19 @@ def successive_pairs(state: SequenceState, unit: Metric) -> tuple[Tensor, Tensor
 
 def successive_cosines(rows_N: Tensor, unit: Metric, channels: int) -> Tensor:
     """(N,) float32: the cosine between each of the rows and the one before it; 0 for the first."""
-    workers = torch.get_num_threads() if rows_N.device.type == "cpu" else 32
-    block = max(1, _BLOCK * workers // channels)
-    cosines = [torch.zeros(1, device=rows_N.device)]
+    block = _block(rows_N, channels)
+    found = [torch.zeros(1, device=rows_N.device)]
     for start in range(1, len(rows_N), block):
         x_RC = unit(rows_N[start - 1 : start + block])
-        cosines.append((x_RC[1:] * x_RC[:-1]).sum(-1))
-    return torch.cat(cosines)
+        found.append((x_RC[1:] * x_RC[:-1]).sum(-1))
+    return torch.cat(found)
+
+
+def cosines(rows_N: Tensor, others_N: Tensor, unit: Metric, channels: int) -> Tensor:
+    """(N,) float32: the cosine between each of the rows and the other of its pair."""
+    block = _block(rows_N, channels)
+    pairs = zip(rows_N.split(block), others_N.split(block), strict=True)
+    return torch.cat([(unit(rows_R) * unit(others_R)).sum(-1) for rows_R, others_R in pairs])
 
 
 def run_heads(order_BL: Tensor, link_BL: Tensor) -> Tensor:
@@ -46,3 +52,8 @@ def run_heads(order_BL: Tensor, link_BL: Tensor) -> Tensor:
     position_BL = torch.arange(order_BL.shape[1], device=order_BL.device).expand_as(order_BL)
     head_BL = torch.where(link_BL, 0, position_BL).cummax(dim=1).values
     return torch.empty_like(order_BL).scatter_(1, order_BL, order_BL.gather(1, head_BL))
+
+
+def _block(rows_N: Tensor, channels: int) -> int:
+    workers = torch.get_num_threads() if rows_N.device.type == "cpu" else 32
+    return max(1, _BLOCK * workers // channels)

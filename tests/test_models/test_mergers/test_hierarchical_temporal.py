@@ -6,20 +6,23 @@ from torch.nn.functional import cosine_similarity
 
 from elva.models.llms import Trace
 from elva.models.mergers import HierarchicalTemporalMerger, Site
+from elva.models.mergers.blocks import alike_blocks
 from elva.models.mergers.runs import successive_pairs
 from elva.models.mergers.similarity import metric
 from elva.structures import Kind
-from elva.testing import make_prompt, tiny_decoder
+from elva.testing import MERGER_CONTRACT, make_prompt, tiny_decoder
 from elva.testing.builders import take_sample
 from elva.testing.case import SAMPLES, run
+from tests.test_models.test_mergers.test_blocks import smooth
 
 SHALLOW, DEEP = Site(1, "pre_attn"), Site(2, "pre_attn")
 
 
-def naive(rows, originals, tau, ratio, stage):
+def naive(rows, originals, tau, ratio, stage, gone=0):
     """One merge of one sample, row by row; ``rows`` are dicts in the order of the sequence.
 
-    Every row is compared with the row before it at its place; the chosen ones join the earliest of their run.
+    Every row is compared with the row before it at its place; the chosen ones join the earliest of their run. ``gone``
+    rows are already gone at this site.
     """
     tubes = {}
     for index, row in enumerate(rows):
@@ -32,7 +35,7 @@ def naive(rows, originals, tau, ratio, stage):
             pairs.append((score, before, after))
     visual = sum(row["visual"] for row in rows)
     if stage == 1:
-        allowed = math.floor(ratio * visual + 1e-9)
+        allowed = math.floor(ratio * (visual + gone) + 1e-9) - gone
         pairs = [pair for pair in pairs if pair[0] >= tau]
     else:
         allowed = max(0, visual - math.ceil((1 - ratio) ** stage * originals - 1e-9))
@@ -73,6 +76,62 @@ def test_it_does_what_the_loop_over_rows_does(noise, tau, ratio):
             assert state.pos[b][state.valid[b]].tolist() == [row["pos"] for row in expected[b]]
             assert state.size[b][state.valid[b]].tolist() == [row["size"] for row in expected[b]]
             torch.testing.assert_close(state.h[b][state.valid[b]], torch.stack([row["h"] for row in expected[b]]))
+
+
+@pytest.mark.parametrize("side", [2, 3])
+@pytest.mark.parametrize(("tau", "ratio"), [(0.5, 0.5), (0.5, 0.2), (0.55, 0.8)])
+def test_blocks_of_a_frame_merge_first_and_take_their_part_of_the_share(side, tau, ratio):
+    merger = HierarchicalTemporalMerger((1, 2), tau, ratio, spatial=side)
+    state = smooth(((2, [(4, 5), (2, 2)] * 4, 3), (1, [(3, 3)] * 6, 1), (4,)))
+    visual = state.visual.sum(1)
+    before = state.fold(alike_blocks(state, metric(state, None, "raw"), side, tau, (ratio * visual + 1e-9).long()))
+    gone = (visual - (before.visual & before.valid).sum(1)).tolist()
+    assert gone[0] > 0
+    expected = [naive(as_rows(before, b), int(visual[b]), tau, ratio, 1, gone[b]) for b in range(3)]
+    state = merger(state, SHALLOW)
+    for stage in (1, 2):
+        for b in range(3):
+            assert state.pos[b][state.valid[b]].tolist() == [row["pos"] for row in expected[b]]
+            assert state.size[b][state.valid[b]].tolist() == [row["size"] for row in expected[b]]
+            torch.testing.assert_close(state.h[b][state.valid[b]], torch.stack([row["h"] for row in expected[b]]))
+            expected[b] = naive(expected[b], int(visual[b]), tau, ratio, 2)
+        if stage == 1:
+            state = merger(state, DEEP)
+
+
+def test_a_still_video_of_one_colour_meets_its_schedule_with_blocks_too():
+    state = smooth([(3, [(4, 4)] * 8, 4)], noise=0.0)
+    merger = HierarchicalTemporalMerger((1, 2), ratio=0.5, spatial=2)
+    rows = [int(state.visual.sum())]
+    for site in (SHALLOW, DEEP):
+        state = merger(state, site)
+        rows.append(int(state.visual.sum()))
+    assert rows == [merger.schedule(168, 3)[layer] for layer in range(3)] == [168, 84, 42]
+    assert int((state.kind == Kind.FRAME).sum()) == 8
+
+
+def test_line_rows_end_their_rows_of_patches_after_merging_in_blocks():
+    state = smooth([(1, [(4, 4)], 1)], noise=0.0)
+    out = HierarchicalTemporalMerger((1,), tau=0.9, ratio=0.9, spatial=2)(state, SHALLOW)
+    kinds = [Kind(kind).name[0] for kind in out.kind[0].tolist()]
+    assert "".join(kinds) == "TFPPLLPPLLT"
+
+
+@pytest.mark.parametrize("check", MERGER_CONTRACT)
+def test_contract_with_blocks(check):
+    check("HierarchicalTemporalMerger", spatial=2, tau=0.0)
+
+
+def test_blocks_need_the_grid_and_rows_that_know_their_cells():
+    assert HierarchicalTemporalMerger(spatial=2).needs_grid
+    assert not HierarchicalTemporalMerger().needs_grid
+    state = make_prompt(tiny_decoder(), SAMPLES).state
+    with pytest.raises(ValueError, match="spatial=2 needs rows that know their cells"):
+        HierarchicalTemporalMerger((1,), spatial=2)(state.replace(cell=None), SHALLOW)
+    with pytest.raises(ValueError, match="spatial=0 is the side of a block"):
+        HierarchicalTemporalMerger(spatial=0)
+    with pytest.raises(ValueError, match="use similarity='normed' or 'raw'"):
+        HierarchicalTemporalMerger(similarity="keys", spatial=2)
 
 
 def test_a_static_video_reaches_its_targets_and_they_are_the_schedule():

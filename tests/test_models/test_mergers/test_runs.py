@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 import torch
 from torch.nn.functional import cosine_similarity
@@ -33,7 +35,7 @@ def test_pairs_are_successive_rows_of_one_place():
         expected = {}
         for slot in set(state.slot[b].tolist()) - {-1}:
             rows = [row for row in (state.slot[b] == slot).nonzero().flatten().tolist() if state.mergeable[b, row]]
-            for before, after in zip(rows, rows[1:], strict=False):
+            for before, after in pairwise(rows):
                 expected[after] = cosine_similarity(state.h[b, before], state.h[b, after], dim=0)
         assert {int(order[b, at]) for at in score[b].isfinite().nonzero()} == set(expected)
         for at in score[b].isfinite().nonzero().flatten():
