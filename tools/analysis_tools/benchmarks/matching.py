@@ -25,7 +25,8 @@ def matching(
     """How many times as long the plain form takes, in float32, to merge away a quarter of the rows.
 
     Over all rows the whole merge is timed: who joins whom, and the averages. Ours keeps the order, the positions and
-    the account of every row as well. A window shortens the search alone, so there the search is timed alone.
+    the account of every row as well. A window shortens the search alone, so there the search is timed alone. Both have
+    one thread: operations this short would otherwise show how long threads wait for each other on a busy machine.
 
     Args:
         image: Rows of the smaller sequence. Default: those of ViT-L/14 at 336 pixels.
@@ -50,8 +51,13 @@ def matching(
 
 
 def _compare(what: str, plain: Callable[[], object], ours: Callable[[], object], target: float, rounds: int) -> Result:
-    with torch.no_grad():
-        seconds = interleaved({"plain": plain, "elva": ours}, rounds, warm_up=3)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.no_grad():
+            seconds = interleaved({"plain": plain, "elva": ours}, rounds, warm_up=3)
+    finally:
+        torch.set_num_threads(threads)
     details = {f"ms {name}": 1e3 * median(times) for name, times in seconds.items()}
     return Result(f"{what}: plain / ours", median_ratio(seconds["plain"], seconds["elva"]), target, True, details)
 
