@@ -42,6 +42,7 @@ def test_writes_a_line_a_prediction(config, tmp_path, monkeypatch):
     [
         (["model.pth", "--out", "out.pkl"], "--out out.pkl: results are written as .json or .jsonl"),
         (["none.pth"], "There is no checkpoint"),
+        (["model.pth", "--budget", "6parsecs"], "as 6TFLOPs, 500ms or 2048tokens"),
         (["model.pth", "--cfg-options", "model.width=9"], "does not fit the model of this config"),
         (
             ["model.pth", "--cfg-options", *(f"test_{x}=None" for x in ("dataloader", "cfg", "evaluator"))],
