@@ -1,6 +1,6 @@
 """What did not change since the frame before is dropped.
 
-Legend: B videos, N tokens, T frames, S slots, C channels, P pixels of a patch (and their colours).
+Legend: B videos, N tokens, T frames, S sites of a frame, C channels, P pixels of a patch (and their colours).
 """
 
 from collections.abc import Callable
@@ -15,8 +15,9 @@ from elva.registry import REDUCERS
 from elva.structures import Kind, VideoTokens
 
 from .base import ReduceContext, TokenReducer
-from .grid import frame_number, site_table
+from .grid import frame_number
 from .patch_pixels import patch_pixels
+from .sites import Sites
 
 Mode = Literal["feature", "pixel"]
 Reference = Literal["prev", "last_kept"]
@@ -84,19 +85,16 @@ class DTD(TokenReducer):
     @torch.no_grad()
     def kept(self, tokens: VideoTokens, context: ReduceContext) -> Tensor:
         """(B, N) bool: the tokens that stay."""
-        patch_BN = tokens.reducible & (tokens.kind == Kind.PATCH)
-        table_BTS = site_table(tokens, patch_BN)
+        sites = Sites.of(tokens)
         likeness = self._likeness(tokens, context)
-        before_BS = torch.full_like(table_BTS[:, 0], -1)
-        drop_BN = F.pad(torch.zeros_like(tokens.valid), (0, 1))
-        for now_BS in table_BTS.unbind(1):
-            there_BS = now_BS >= 0
-            score_BS = likeness(now_BS.clamp(min=0), before_BS.clamp(min=0))
-            alike_BS = self._alike(score_BS.masked_fill(~there_BS | (before_BS < 0), float("-inf")), there_BS)
-            drop_BN.scatter_(1, torch.where(alike_BS, now_BS, tokens.x.shape[1]), True)
+        alike_BTS = torch.zeros_like(sites.there_BTS)
+        before_BS, seen_BS = torch.zeros_like(sites.at_BTS[:, 0]), torch.zeros_like(sites.there_BTS[:, 0])
+        for frame, (now_BS, there_BS) in enumerate(zip(sites.at_BTS.unbind(1), sites.there_BTS.unbind(1), strict=True)):
+            score_BS = likeness(now_BS, before_BS).masked_fill(~there_BS | ~seen_BS, float("-inf"))
+            alike_BTS[:, frame] = alike_BS = self._alike(score_BS, there_BS)
             next_BS = there_BS if self.reference == "prev" else there_BS & ~alike_BS
-            before_BS = torch.where(next_BS, now_BS, before_BS)
-        return _with_lines(tokens, tokens.valid & ~drop_BN[:, :-1], patch_BN)
+            before_BS, seen_BS = torch.where(next_BS, now_BS, before_BS), seen_BS | next_BS
+        return _with_lines(tokens, sites.stays(~alike_BTS, tokens), sites.mark(sites.there_BTS, tokens))
 
     def forward(self, tokens: VideoTokens, context: ReduceContext) -> VideoTokens:
         """The tokens that differ."""

@@ -10,7 +10,8 @@ from elva.registry import REDUCERS
 from elva.structures import VideoTokens
 
 from .base import ReduceContext, TokenReducer
-from .selection import Sites, highest, similarity
+from .selection import highest
+from .sites import Sites, similarity
 
 
 @REDUCERS.register_module()

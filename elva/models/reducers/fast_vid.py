@@ -15,7 +15,8 @@ from elva.structures import VideoTokens
 from .base import ReduceContext, TokenReducer
 from .density_peaks import density_peaks
 from .segments import same_segment
-from .selection import Sites, absorb, highest, mean_weights, signal
+from .selection import absorb, highest, mean_weights, signal
+from .sites import Sites
 
 
 @REDUCERS.register_module()

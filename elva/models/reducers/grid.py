@@ -1,8 +1,8 @@
-"""Where tokens stand: frames, sites and grids, as several reducers need them.
+"""Where tokens stand: frames and grids, as several reducers need them.
 
 A frame is what has one time: that of ``pos`` and not the field ``frame``, which tokens of pooled frames have no more.
 
-Legend: B videos, N tokens, T frames of the longest video, S slots, E entries, K keys.
+Legend: B videos, N tokens, T frames of the longest video, E entries, K keys.
 """
 
 import torch
@@ -17,24 +17,6 @@ def frame_number(tokens: VideoTokens) -> Tensor:
     starts_BN = torch.zeros_like(tokens.valid)
     starts_BN[:, 1:] = time_BN[:, 1:] > time_BN[:, :-1] + 1e-4
     return starts_BN.cumsum(1).masked_fill(~tokens.valid, -1)
-
-
-def site_table(tokens: VideoTokens, which_BN: Tensor | None = None) -> Tensor:
-    """(B, T, S) long: the token of each frame at each slot; -1 where there is none.
-
-    ``S`` is one more than the greatest slot. A frame has tokens at the slots of its own grid alone, so that in a video
-    of several grids the frame before at the same place is the one before with a token in that column.
-
-    Args:
-        tokens: In order of time.
-        which_BN: (B, N) bool, the tokens that count. Default: all that are reducible.
-    """
-    which_BN = tokens.reducible if which_BN is None else which_BN & (tokens.slot >= 0)
-    frame_BN = frame_number(tokens)
-    frames, slots = int(frame_BN.max()) + 1, int(tokens.slot.max()) + 1
-    table_BK = tokens.slot.new_full((len(tokens.slot), frames * slots + 1), -1)
-    at_BN = torch.where(which_BN, frame_BN * slots + tokens.slot, frames * slots)
-    return table_BK.scatter_(1, at_BN, _rows(at_BN))[:, :-1].unflatten(1, (frames, slots))
 
 
 def frame_in_grid(tokens: VideoTokens) -> tuple[Tensor, Tensor]:

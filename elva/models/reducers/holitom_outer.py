@@ -11,7 +11,8 @@ from elva.structures import VideoTokens
 
 from .base import ReduceContext, TokenReducer
 from .density_peaks import density_peaks
-from .selection import Sites, absorb, hand_over, highest, mean_weights, signal, similarity
+from .selection import absorb, hand_over, highest, mean_weights, signal
+from .sites import Sites, similarity
 from .static_windows import cut, standing_still
 
 

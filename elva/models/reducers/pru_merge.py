@@ -10,7 +10,8 @@ from elva.registry import REDUCERS
 from elva.structures import VideoTokens
 
 from .base import ReduceContext, TokenReducer
-from .selection import Sites, absorb, columns, hand_over, highest, key_cosines, signal
+from .selection import absorb, columns, hand_over, highest, key_cosines, signal
+from .sites import Sites
 
 
 @REDUCERS.register_module()

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .selection import Sites
+from .sites import Sites
 
 
 class Windows(NamedTuple):

@@ -1,6 +1,6 @@
 import torch
 
-from elva.models.reducers.grid import frame_in_grid, frame_number, join_first, regrid, site_table, slots_of
+from elva.models.reducers.grid import frame_in_grid, frame_number, join_first, regrid, slots_of
 from elva.structures import Kind
 from elva.testing.reducer_contract import draw
 
@@ -12,19 +12,6 @@ def test_frames_are_counted_by_time_also_where_the_index_is_gone():
     assert torch.equal(frame_number(tokens), tokens.frame)
     pooled = tokens.replace(frame=torch.full_like(tokens.frame, -1), pos=tokens.pos * 2)
     assert torch.equal(frame_number(pooled), tokens.frame)
-
-
-def test_the_site_table_finds_every_token_once():
-    tokens = draw([MIXED, ((2, 3),) * 2])
-    table = site_table(tokens)
-    assert table.shape[:2] == (2, 5)
-    for video in range(2):
-        rows = torch.arange(tokens.valid.shape[1])[tokens.reducible[video]]
-        assert torch.equal(table[video][table[video] >= 0].sort().values, rows)
-        for row in rows.tolist():
-            assert table[video, tokens.frame[video, row], tokens.slot[video, row]] == row
-    patches = site_table(tokens, tokens.kind == Kind.PATCH)
-    assert int((patches >= 0).sum()) == int((tokens.kind == Kind.PATCH).sum()) < int((table >= 0).sum())
 
 
 def test_frames_are_numbered_within_their_grid():

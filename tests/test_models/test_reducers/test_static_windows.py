@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from elva.models.reducers.selection import Sites
+from elva.models.reducers.sites import Sites
 from elva.models.reducers.static_windows import best_windows, cut, standing_still
 from elva.testing.reducer_contract import draw
 
