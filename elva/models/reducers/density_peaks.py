@@ -1,12 +1,15 @@
 """Clusters by density peaks, of many groups at once.
 
-Legend: G groups, S tokens of a group, K nearest of them, C channels.
+Legend: G groups, S tokens of a group, K nearest of them, C channels; B videos, T frames, whose S sites are a group.
 """
 
 import torch
 from torch import Tensor
 
 from elva.models.mergers.similarity import most_similar
+from elva.structures import VideoTokens
+
+from .sites import Sites
 
 
 @torch.no_grad()
@@ -38,6 +41,28 @@ def density_peaks(x_GSC: Tensor, there_GS: Tensor, count_G: Tensor, neighbours: 
     centre_GS = most_similar(score_GS.masked_fill(~there_GS, -torch.inf), count_G)
     nearest_GS = distance_GSS.masked_fill(~centre_GS[:, None, :], torch.inf).argmin(2)
     return centre_GS, torch.where(centre_GS, place_S, nearest_GS)
+
+
+def frame_peaks(
+    tokens: VideoTokens, sites: Sites, among_BTS: Tensor, count_BT: Tensor, neighbours: int
+) -> tuple[Tensor, Tensor]:
+    """Cluster some sites of each frame, as :func:`density_peaks` does; frames without a centre cost nothing.
+
+    Args:
+        tokens: The tokens.
+        sites: Their sites.
+        among_BTS: (B, T, S) bool, the sites to cluster.
+        count_BT: (B, T) long, centres of each frame, at most as many as it has such sites.
+        neighbours: Tokens that a density is measured on.
+
+    Returns:
+        (B, T, S) bool, the centres, and (B, T, S) long, the column of each site's nearest centre; 0 where is none.
+    """
+    video_G, frame_G = count_BT.nonzero(as_tuple=True)
+    x_GSC = tokens.x.detach()[video_G[:, None], sites.at_BTS[video_G, frame_G]]
+    found = density_peaks(x_GSC, among_BTS[video_G, frame_G], count_BT[video_G, frame_G], neighbours)
+    centre_BTS = torch.zeros_like(among_BTS).index_put((video_G, frame_G), found[0])
+    return centre_BTS, torch.zeros_like(sites.at_BTS).index_put((video_G, frame_G), found[1])
 
 
 def _distances(x_GSC: Tensor, there_GS: Tensor) -> Tensor:

@@ -1,7 +1,6 @@
 """FastVID: segments in which little changes, and in them the most attended patches and the density peaks.
 
-Legend: B videos, N tokens, T frames, S sites of a frame, G anchor frames, K anchors, R tokens of a segment, E terms,
-C channels.
+Legend: B videos, N tokens, T frames, S sites of a frame, K anchors, R tokens of a segment, E terms, C channels.
 """
 
 import torch
@@ -13,7 +12,7 @@ from elva.registry import REDUCERS
 from elva.structures import VideoTokens
 
 from .base import ReduceContext, TokenReducer
-from .density_peaks import density_peaks
+from .density_peaks import frame_peaks
 from .segments import same_segment
 from .selection import absorb, highest, mean_weights, signal
 from .sites import Sites
@@ -91,7 +90,7 @@ class FastVID(TokenReducer):
         attended_BT, anchors_BT = self._budget(sites.there_BTS.sum(2), together_BTT)
         attended_BTS = highest(sites.take(attn_BN), sites.there_BTS, attended_BT)
         rest_BTS = sites.there_BTS & ~attended_BTS
-        anchor_BTS = self._anchors(tokens, sites, rest_BTS, anchors_BT)
+        anchor_BTS, _ = frame_peaks(tokens, sites, rest_BTS, anchors_BT, self.neighbours)
         dst_BE, src_BE = _joins(tokens, sites, rest_BTS, anchor_BTS, together_BTT)
         keep_BN = sites.stays(attended_BTS | anchor_BTS, tokens)
         anchor_BN = sites.mark(anchor_BTS, tokens)
@@ -109,13 +108,6 @@ class FastVID(TokenReducer):
         each_BT = (context_BT * length_BT).div(frames_BT, rounding_mode="floor")
         each_BT = each_BT.minimum(patches_BT - keep_BT + context_BT).masked_fill(later_BT % self.stride != 0, 0)
         return keep_BT - context_BT, each_BT
-
-    def _anchors(self, tokens: VideoTokens, sites: Sites, rest_BTS: Tensor, count_BT: Tensor) -> Tensor:
-        """(B, T, S) bool: the density peaks of the anchor frames."""
-        video_G, frame_G = count_BT.nonzero(as_tuple=True)
-        x_GSC = tokens.x.detach()[video_G[:, None], sites.at_BTS[video_G, frame_G]]
-        peak_GS, _ = density_peaks(x_GSC, rest_BTS[video_G, frame_G], count_BT[video_G, frame_G], self.neighbours)
-        return torch.zeros_like(rest_BTS).index_put((video_G, frame_G), peak_GS)
 
 
 @torch.no_grad()

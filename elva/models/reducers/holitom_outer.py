@@ -1,6 +1,6 @@
 """HoliTom's outer half: windows of time in which much stands still, averaged where it does.
 
-Legend: B videos, N tokens, T frames, S sites of a frame, G groups, E = T * S terms.
+Legend: B videos, N tokens, T frames, S sites of a frame, E = T * S terms.
 """
 
 import torch
@@ -10,7 +10,7 @@ from elva.registry import REDUCERS
 from elva.structures import VideoTokens
 
 from .base import ReduceContext, TokenReducer
-from .density_peaks import density_peaks
+from .density_peaks import frame_peaks
 from .selection import absorb, hand_over, highest, mean_weights, signal
 from .sites import Sites, similarity
 from .static_windows import cut, standing_still
@@ -100,21 +100,11 @@ class HoliTomOuter(TokenReducer):
         groups = [(static_BTS, static_BT), (dynamic_BTS & ~attended_BTS, budget_BT - attended_BT)]
         kept_BTS, dst_BTS = attended_BTS, torch.full_like(sites.at_BTS, -1)
         for among_BTS, count_BT in groups[: 2 if self.clustered else 1]:
-            centre_BTS, nearest_BTS = self._cluster(tokens, sites, among_BTS, count_BT)
+            centre_BTS, nearest_BTS = frame_peaks(tokens, sites, among_BTS, count_BT, self.neighbours)
             joins_BTS = among_BTS & ~centre_BTS & (count_BT > 0)[..., None]
             dst_BTS = torch.where(joins_BTS, sites.at_BTS.gather(2, nearest_BTS), dst_BTS)
             kept_BTS = kept_BTS | centre_BTS
         return self._join(tokens, sites.stays(kept_BTS, tokens), dst_BTS.flatten(1), sites.at_BTS.flatten(1))
-
-    def _cluster(self, tokens: VideoTokens, sites: Sites, among_BTS: Tensor, count_BT: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, T, S) bool, centres, and (B, T, S) long, the column of the nearest centre, of the frames with any."""
-        video_G, frame_G = among_BTS.any(2).nonzero(as_tuple=True)
-        at_GS = sites.at_BTS[video_G, frame_G]
-        there_GS = among_BTS[video_G, frame_G]
-        x_GSC = tokens.x.detach()[video_G[:, None], at_GS]
-        centre_GS, nearest_GS = density_peaks(x_GSC, there_GS, count_BT[video_G, frame_G], self.neighbours)
-        centre_BTS = torch.zeros_like(among_BTS).index_put((video_G, frame_G), centre_GS)
-        return centre_BTS, torch.zeros_like(sites.at_BTS).index_put((video_G, frame_G), nearest_GS)
 
     def _join(self, tokens: VideoTokens, keep_BN: Tensor, dst_BE: Tensor, src_BE: Tensor) -> VideoTokens:
         """A centre is ``beta`` times itself and the rest the mean of those that join it; alone it is itself."""

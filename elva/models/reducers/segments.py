@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from .sites import same_stream
+
 
 @torch.no_grad()
 def same_segment(frame_BTC: Tensor, stream_BT: Tensor, least: int, tau: float) -> Tensor:
@@ -21,7 +23,7 @@ def same_segment(frame_BTC: Tensor, stream_BT: Tensor, least: int, tau: float) -
     Returns:
         (B, T, T) bool: whether two frames are in one segment.
     """
-    same_BTT = (stream_BT[:, :, None] == stream_BT[:, None, :]) & (stream_BT >= 0)[..., None]
+    same_BTT = same_stream(stream_BT)
     number_T = torch.arange(stream_BT.shape[1], device=stream_BT.device)
     before_BT = torch.where(same_BTT.tril(-1), number_T, -1).amax(2)
     at_BTC = before_BT.clamp(min=0)[..., None].expand_as(frame_BTC)

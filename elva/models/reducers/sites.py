@@ -69,19 +69,20 @@ class Sites:
     @property
     def ordinal_BT(self) -> Tensor:
         """(B, T) long: which frame of its stream each is, from 0."""
-        return self._same_BTT.tril(-1).sum(2)
+        return same_stream(self.stream_BT).tril(-1).sum(2)
 
     def earlier(self, back_BT: Tensor) -> Tensor:
         """(B, T) long: the frame ``back_BT`` before each in its own stream; the frame itself if there is none."""
         ordinal_BT = self.ordinal_BT
         wanted_BT1 = (ordinal_BT - back_BT)[..., None]
-        found_BTT = self._same_BTT & (ordinal_BT[:, None, :] == wanted_BT1)
+        found_BTT = same_stream(self.stream_BT) & (ordinal_BT[:, None, :] == wanted_BT1)
         own_T = torch.arange(found_BTT.shape[1], device=found_BTT.device)
         return torch.where(found_BTT.any(2), found_BTT.byte().argmax(2), own_T)
 
-    @property
-    def _same_BTT(self) -> Tensor:
-        return (self.stream_BT[:, :, None] == self.stream_BT[:, None, :]) & (self.stream_BT >= 0)[..., None]
+
+def same_stream(stream_BT: Tensor) -> Tensor:
+    """(B, T, T) bool: whether two frames are of one stream, which frames without patches (-1) are of none."""
+    return (stream_BT[:, :, None] == stream_BT[:, None, :]) & (stream_BT >= 0)[..., None]
 
 
 @torch.no_grad()
