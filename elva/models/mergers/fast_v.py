@@ -12,7 +12,7 @@ from elva.registry import MERGERS
 from elva.structures import SequenceState
 
 from .base import Merger, Site, When
-from .ranking import check_layers, keep_best, question_attention
+from .ranking import check_layers, check_ranked, keep_best, question_attention, rows_by_layer
 from .similarity import check_ratio, rows_left, visual_rows
 
 
@@ -38,9 +38,7 @@ class FastV(Merger):
 
     def __init__(self, layer: int = 2, ratio: float = 0.5) -> None:
         super().__init__()
-        if layer < 1:
-            raise ValueError(f"FastV: layer={layer}, but it ranks by the attention of the layer before it")
-        self.layer = layer
+        self.layer = check_ranked("FastV", layer)
         self.ratio = check_ratio("FastV", ratio, most=0.99)
 
     def sites(self, depth: int) -> Sequence[tuple[int, When]]:
@@ -64,5 +62,4 @@ class FastV(Merger):
 
     def schedule(self, n_visual: int, depth: int) -> list[int]:
         """All rows up to ``layer``, then what is left."""
-        left = int(rows_left(torch.tensor(n_visual), self.ratio))
-        return [n_visual] * self.layer + [left] * (depth - self.layer)
+        return rows_by_layer([self.layer], self.ratio, n_visual, depth)

@@ -1,6 +1,6 @@
 """The half of HoliTom that works inside the language model: rows that the question hardly looks at fold into others.
 
-Legend: B batch, L rows, D rows that go and S rows that stay (both padded), C channels.
+Legend: B batch, L rows, E rows that go and F rows that stay (both of one kind, and padded).
 """
 
 from collections.abc import Sequence
@@ -13,11 +13,9 @@ from elva.registry import MERGERS
 from elva.structures import Kind, SequenceState
 
 from .base import Merger, Site, When
-from .ranking import check_layers, keep_best, question_attention
+from .bipartite import Deal, most_alike
+from .ranking import check_layers, check_ranked, keep_best, question_attention, rows_by_layer
 from .similarity import Metric, check_ratio, metric, rows_left, visual_rows
-
-_BLOCK = 2**24
-"""Scores held at a time: their number grows with the square of the rows."""
 
 
 @MERGERS.register_module()
@@ -43,9 +41,7 @@ class HoliTomInner(Merger):
 
     def __init__(self, layer: int = 18, ratio: float = 0.5, streaming: bool = False) -> None:
         super().__init__()
-        if layer < 1:
-            raise ValueError(f"HoliTomInner: layer={layer}, but it ranks by the attention of the layer before it")
-        self.layer = layer
+        self.layer = check_ranked("HoliTomInner", layer)
         self.ratio = check_ratio("HoliTomInner", ratio, most=0.99)
         self.streaming = streaming
 
@@ -72,8 +68,7 @@ class HoliTomInner(Merger):
 
     def schedule(self, n_visual: int, depth: int) -> list[int]:
         """All rows up to ``layer``, then what is left."""
-        left = int(rows_left(torch.tensor(n_visual), self.ratio))
-        return [n_visual] * self.layer + [left] * (depth - self.layer)
+        return rows_by_layer([self.layer], self.ratio, n_visual, depth)
 
 
 def best_of_each_kind(score_BL: Tensor, state: SequenceState) -> Tensor:
@@ -94,23 +89,19 @@ def into_most_similar(unit: Metric, keep_BL: Tensor, state: SequenceState) -> Te
         keep_BL: (B, L) bool, with at least one row of each kind of which rows go.
         state: The rows.
     """
-    rows_BL = torch.arange(keep_BL.shape[1], device=keep_BL.device).expand(keep_BL.shape)
-    goes_BL, stays_BL = state.valid & ~keep_BL, state.mergeable & keep_BL
-    from_BD, to_BS = _rows_where(goes_BL), _rows_where(stays_BL)
-    if not from_BD.shape[1]:
-        return rows_BL
-    first_B1 = torch.arange(len(rows_BL), device=rows_BL.device)[:, None] * rows_BL.shape[1]
-    to_BSC = unit((to_BS + first_B1).flatten()).unflatten(0, to_BS.shape)
-    to_kind_BS = state.kind.masked_fill(~stays_BL, -1).gather(1, to_BS)
-    partners = []
-    for some_BD in from_BD.split(max(1, _BLOCK // to_BS.numel()), dim=1):
-        from_BDC = unit((some_BD + first_B1).flatten()).unflatten(0, some_BD.shape)
-        with torch.autocast(from_BDC.device.type, enabled=False):
-            score_BDS = from_BDC @ to_BSC.transpose(1, 2)
-        fits_BDS = state.kind.gather(1, some_BD)[..., None] == to_kind_BS[:, None]
-        partners.append(to_BS.gather(1, score_BDS.masked_fill_(~fits_BDS, float("-inf")).argmax(-1)))
-    joins_BL = rows_BL.scatter(1, from_BD, torch.cat(partners, 1))
-    return torch.where(goes_BL, joins_BL, rows_BL)
+    length = keep_BL.shape[1]
+    into_BL = torch.arange(length, device=keep_BL.device).expand(keep_BL.shape)
+    for kind in (Kind.PATCH, Kind.LINE):
+        goes_BL = state.valid & ~keep_BL & (state.kind == kind)
+        stays_BL = state.mergeable & keep_BL & (state.kind == kind)
+        from_BE, to_BF = _rows_where(goes_BL), _rows_where(stays_BL)
+        if not from_BE.shape[1]:
+            continue
+        place_F = torch.arange(to_BF.shape[1], device=to_BF.device)
+        to_BF = to_BF.gather(1, torch.minimum(place_F, (stays_BL.sum(1, keepdim=True) - 1).clamp(min=0)))
+        _, partner_BE = most_alike(unit, Deal(from_BE, goes_BL.gather(1, from_BE), to_BF), length, window=None)
+        into_BL = torch.where(goes_BL, into_BL.scatter(1, from_BE, partner_BE), into_BL)
+    return into_BL
 
 
 def _rows_where(which_BL: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from elva.registry import MERGERS
 from elva.structures import SequenceState
 
 from .base import Merger, Site, When
-from .ranking import check_layers, keep_best
+from .ranking import check_layers, keep_best, rows_by_layer
 from .similarity import check_ratio, rows_left, visual_rows
 
 
@@ -58,12 +58,7 @@ class RandomDrop(Merger):
 
     def schedule(self, n_visual: int, depth: int) -> list[int]:
         """Each of ``layers`` takes its share of what the one before it left."""
-        rows = []
-        for layer in range(depth):
-            if layer in self.layers:
-                n_visual = int(rows_left(torch.tensor(n_visual), self.ratio))
-            rows.append(n_visual)
-        return rows
+        return rows_by_layer(self.layers, self.ratio, n_visual, depth)
 
 
 def noise(number_BL: Tensor, seed: int) -> Tensor:

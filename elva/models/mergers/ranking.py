@@ -3,7 +3,7 @@
 Legend: B batch, L rows, R rows of a question.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from torch import Tensor
 from elva.models.attention.view import AttnView
 from elva.structures import ASKS, Kind, SequenceState
 
-from .similarity import most_similar, visual_rows
+from .similarity import most_similar, rows_left, visual_rows
 
 
 def droppable(state: SequenceState) -> Tensor:
@@ -63,6 +63,23 @@ def check_layers(name: str, layers: Sequence[int], depth: int) -> None:
         raise ValueError(
             f"{name}: acts at the layers {list(layers)}, but the language model has only {depth} (numbered from 0)"
         )
+
+
+def check_ranked(name: str, layer: int) -> int:
+    """Return ``layer``, or raise ``ValueError`` if there is no layer before it whose attention could rank its rows."""
+    if layer < 1:
+        raise ValueError(f"{name}: layer={layer}, but it ranks by the attention of the layer before it")
+    return layer
+
+
+def rows_by_layer(layers: Collection[int], ratio: float, n_visual: int, depth: int) -> list[int]:
+    """Visual rows of each layer if each of ``layers`` runs without the share ``ratio`` of those that the last had."""
+    rows = []
+    for layer in range(depth):
+        if layer in layers:
+            n_visual = int(rows_left(torch.tensor(n_visual), ratio))
+        rows.append(n_visual)
+    return rows
 
 
 def _question_rows(name: str, state: SequenceState, asked_B: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch.nn.functional import normalize
 
-from elva.models.mergers import FastV, HoliTomInner, Site, holitom_inner
+from elva.models.mergers import FastV, HoliTomInner, Site
 from elva.models.mergers.holitom_inner import best_of_each_kind, into_most_similar
 from elva.models.mergers.similarity import metric
 from elva.structures import Kind
@@ -30,13 +30,6 @@ def test_rows_that_go_join_the_most_similar_of_their_kind_that_stays():
     keep |= ~state.mergeable | best_of_each_kind(torch.rand(state.kind.shape), state)
     into = into_most_similar(metric(state, lone_view(state), "normed"), keep, state)
     assert into.tolist() == [naive(state, b, keep) for b in range(len(SAMPLES))]
-
-
-def test_scores_come_in_blocks_that_fit_memory(monkeypatch):
-    state = make_prompt(tiny_decoder(), SAMPLES).state
-    whole = HoliTomInner(1)(state, SITE, lone_view(state))
-    monkeypatch.setattr(holitom_inner, "_BLOCK", 150)
-    assert torch.equal(HoliTomInner(1)(state, SITE, lone_view(state)).src.dst, whole.src.dst)
 
 
 def test_it_keeps_the_rows_that_fast_v_keeps_and_loses_none():
