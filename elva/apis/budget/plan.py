@@ -71,8 +71,10 @@ class Search:
     1. The config's own number of frames, resolution and merge ratio, if they fit; what is left over buys more frames.
        Where the videos have no more, it buys a lower merge ratio, and then resolution.
     2. If they do not fit, the own number of frames with more merging, and then with smaller frames between those at
-       full size: no harsher than the budget needs, the merge ratio in steps of a hundredth.
+       full size: no harsher than the budget needs, the merge ratio in steps of a hundredth. Small frames are for
+       configs that have some: to a model that was not trained with them they are foreign.
     3. If no level holds so many frames, as many as fit at the harshest.
+    4. What would leave the budget unused, or break it, otherwise: small frames for any config.
 
     At least ``FILLED`` of the budget is used wherever the videos have the frames for it.
 
@@ -134,9 +136,11 @@ class Search:
         if self._fits(own, self.own):
             yield from ((level, None) for level in (*gentler, *harsher))
             return
-        holding = [level for level in harsher if self._fits(own, level)]
+        small = self.own.resolution.group > 1
+        familiar = [level for level in harsher if small or level.resolution == self.own.resolution]
+        holding = [level for level in familiar if self._fits(own, level)]
         yield from ((level, own) for level in holding)
-        yield from ((level, None) for level in (*holding, *reversed(harsher), *gentler))
+        yield from ((level, None) for level in (*holding, *reversed(familiar), *gentler, *harsher))
 
     def _filled(self, level: Level, units: int | None) -> BudgetPlan | None:
         """So many units (None: as many as fit) at this level, with as little merging as they need."""

@@ -123,3 +123,14 @@ def test_resolutions_go_from_fine_to_coarse_with_the_configs_own_among_them():
     assert Resolution(3, 0.4) in found
     shares = [resolution.share for resolution in found]
     assert shares[0] == 1.0 and shares == sorted(shares, reverse=True)
+
+
+def test_a_config_without_small_frames_gets_some_only_as_a_last_resort():
+    cfg = Config.fromfile(str(CONFIGS / "elva_tiny_stage3.py"))
+    cfg.model.merger.tau = -1.0
+    model = CostModel(cfg), load_video(cfg)
+    full, fewer = search(model, "250MFLOPs").best(), search(model, "200MFLOPs").best()
+    assert full.frames == 8 and fewer.frames < 8
+    assert full.level.resolution == fewer.level.resolution == Resolution(1, 1.0)
+    with pytest.raises(ValueError, match="the least"):
+        search(model, "1MFLOPs").best()

@@ -59,10 +59,10 @@ def test_the_tiny_fast_config_mirrors_the_7b_one():
 def test_llava_onevision_needs_120_tflops_at_32_frames():
     cfg = Config.fromfile(str(CONFIGS / "baselines" / "llava_onevision_7b.py"))
     set_frames(cfg, 32)
-    (found,) = variants(cfg, text=2).values()
+    (found,) = variants(cfg).values()
     assert found.tokens == 32 * 196 + 1
     assert found.flops["tokenizer"] == pytest.approx(21.5e12, rel=0.02), "SigLIP-so400m at 384 pixels"
-    assert found.total - found.flops["tokenizer"] == pytest.approx(98.8e12, rel=0.01), "Qwen2-7B"
+    assert found.total - found.flops["tokenizer"] == pytest.approx(98.8e12, rel=0.02), "Qwen2-7B"
 
 
 def test_a_config_without_a_means_of_saving_has_no_column_for_it():
