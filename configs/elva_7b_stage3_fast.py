@@ -10,28 +10,11 @@
 #   for each place of each size, 156 + 42. 1 x 2,288 + 3 x 687 + 24 x 230 = 9,869 rows over all layers; unmerged they
 #   are 64,064. A row takes 0.466 GFLOPs a layer: 4.6 TFLOPs. Attention's scores and 64 words of text take 1.0 more.
 _base_ = "elva_7b_stage3.py"
-load_fast = dict(  # groups of four: one frame at full size, three at half the side
-    type="LoadVideo",
-    reader=dict(type="DecordReader"),
-    sampler=dict(type="UniformSampler", num_frames=32),
-    resolution=dict(
-        type="HybridResolution",
-        base=dict(type="NativeResolution", patch_size=16, max_patches=144),
-        group=4,
-        low_scale=0.5,
-    ),
-)
-images = _base_.train_dataloader.dataset.datasets[0]
-videos = dict(
-    dataset=dict(
-        type="VideoTextDataset",
-        ann_file="data/elva/video_178k_instructions.jsonl",
-        data_root=_base_.data_root,
-        pipeline=[load_fast, _base_.conversation, dict(type="PackSample")],
-    )
-)
-question = dict(type="TokenizeConversation", path=_base_.text_path, template="chat", mode="test")
+groups_of_four = dict(_base_.load_hybrid.resolution, group=4)  # one frame at full size, three at half the side
+load_fast = dict(_base_.load_hybrid, resolution=groups_of_four)
+# small frames must be seen in training
+videos = dict(pipeline=[load_fast, _base_.conversation, dict(type="PackSample")])
 model = dict(merger=dict(layers=(1, 4), ratio=0.7))
-train_dataloader = dict(dataset=dict(datasets=[images, videos]))  # small frames must be seen in training
-test_dataloader = dict(dataset=dict(pipeline=[load_fast, question, dict(type="PackSample")]))
+train_dataloader = dict(dataset=dict(datasets=dict(videos=dict(dataset=videos))))
+test_dataloader = dict(dataset=dict(pipeline=[load_fast, _base_.question, dict(type="PackSample")]))
 custom_hooks = [dict(type="RandomMergeRatioHook", choices=(0.3, 0.5, 0.7))]

@@ -8,8 +8,7 @@ _base_ = [
     "../_base_/default_runtime.py",
 ]
 load = dict(
-    type="LoadVideo",
-    reader=dict(type="DecordReader"),
+    _base_.load_video,
     sampler=dict(type="UniformSampler", num_frames=100),
     resolution=dict(type="FixedResolution", size=(224, 224), patch_size=224),
 )

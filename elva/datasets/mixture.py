@@ -1,7 +1,7 @@
 """Several data sets as one, in set proportions."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,27 +20,34 @@ class MixtureDataset(Dataset):
     through its samples in order and starts again when it is through.
 
     Args:
-        datasets: dicts with ``dataset`` (a data set or its config) and, optionally, ``weight`` (default: the data set's
-            length, so that every sample is equally frequent).
+        datasets: For each source, by a name that configs can change it by, a dict with ``dataset`` (a data set or its
+            config) and, optionally, ``weight`` (default: the data set's length, so that every sample is equally
+            frequent).
         length: Number of samples. Default: as many as it takes to show every sample of every source.
 
     Raises:
         ValueError: If there is no data set, a key is unknown, or a weight or the length is not positive.
     """
 
-    def __init__(self, datasets: Sequence[dict[str, Any]], length: int | None = None) -> None:
+    def __init__(self, datasets: Mapping[str, dict[str, Any]], length: int | None = None) -> None:
         if not datasets:
             raise ValueError("MixtureDataset: datasets is empty")
-        for number, entry in enumerate(datasets):
+        if not isinstance(datasets, Mapping):
+            raise ValueError(
+                "MixtureDataset: datasets must name its sources: dict(images=dict(dataset=...), videos=...), "
+                f"got a {type(datasets).__name__}"
+            )
+        for name, entry in datasets.items():
             if "dataset" not in entry or set(entry) - {"dataset", "weight"}:
                 raise ValueError(
-                    f"MixtureDataset: datasets[{number}] must have the keys 'dataset' and (optionally) 'weight', "
+                    f"MixtureDataset: datasets[{name!r}] must have the keys 'dataset' and (optionally) 'weight', "
                     f"got {', '.join(entry)}"
                 )
-        built = (entry["dataset"] for entry in datasets)
+        built = (entry["dataset"] for entry in datasets.values())
         self.datasets = [DATASETS.build(dataset) if isinstance(dataset, dict) else dataset for dataset in built]
         sizes = np.array([len(dataset) for dataset in self.datasets])
-        weights = np.array([entry.get("weight", size) for entry, size in zip(datasets, sizes, strict=True)], float)
+        given = (entry.get("weight") for entry in datasets.values())
+        weights = np.array([size if w is None else w for w, size in zip(given, sizes, strict=True)], float)
         if not (weights > 0).all():
             raise ValueError(f"MixtureDataset: weights must be positive, got {weights.tolist()}")
         share = weights / weights.sum()

@@ -16,9 +16,9 @@ def _letters(name: str, length: int) -> Letters:
 
 
 def _mixture(*parts: tuple, length: int | None = None) -> list[str]:
-    entries = [
-        {"dataset": _letters(name, size)} | ({"weight": weight} if weight else {}) for name, size, weight in parts
-    ]
+    entries = {
+        name: {"dataset": _letters(name, size)} | ({"weight": weight} if weight else {}) for name, size, weight in parts
+    }
     mixture = MixtureDataset(entries, length)
     return [mixture[i] for i in range(len(mixture))]
 
@@ -51,7 +51,7 @@ def test_the_order_never_changes() -> None:
 
 
 def test_a_skip_log_reaches_every_source() -> None:
-    mixture = MixtureDataset([{"dataset": _letters("a", 2)}, {"dataset": _letters("b", 2)}])
+    mixture = MixtureDataset({name: {"dataset": _letters(name, 2)} for name in "ab"})
     mixture.skip_log = log = SkipLog()
     assert all(dataset.skip_log is log for dataset in mixture.datasets) and mixture.skip_log is log
 
@@ -59,13 +59,14 @@ def test_a_skip_log_reaches_every_source() -> None:
 @pytest.mark.parametrize(
     ("entries", "length", "message"),
     [
-        ([], None, "datasets is empty"),
-        ([{"datset": 1}], None, r"datasets\[0\] must have the keys"),
-        ([{"dataset": _letters("a", 1), "weigth": 1}], None, "got dataset, weigth"),
-        ([{"dataset": _letters("a", 1), "weight": 0}], None, "weights must be positive"),
-        ([{"dataset": _letters("a", 1)}], 0, "length must be positive"),
+        ({}, None, "datasets is empty"),
+        ([{"dataset": _letters("a", 1)}], None, "must name its sources.*got a list"),
+        ({"a": {"datset": 1}}, None, r"datasets\['a'\] must have the keys"),
+        ({"a": {"dataset": _letters("a", 1), "weigth": 1}}, None, "got dataset, weigth"),
+        ({"a": {"dataset": _letters("a", 1), "weight": 0}}, None, "weights must be positive"),
+        ({"a": {"dataset": _letters("a", 1)}}, 0, "length must be positive"),
     ],
 )
-def test_wrong_arguments_are_refused(entries: list, length: int | None, message: str) -> None:
+def test_wrong_arguments_are_refused(entries: dict | list, length: int | None, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         MixtureDataset(entries, length)

@@ -15,6 +15,6 @@ train_dataloader = dict(
     dataset=dict(
         _delete_=True,
         type="MixtureDataset",
-        datasets=[dict(dataset=_base_.images, weight=1.0), dict(dataset=videos, weight=1.0)],
+        datasets=dict(images=dict(dataset=_base_.images, weight=1.0), videos=dict(dataset=videos, weight=1.0)),
     ),
 )

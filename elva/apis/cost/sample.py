@@ -55,7 +55,8 @@ def load_video(cfg: Config) -> dict[str, Any]:
 def leaves(dataset: dict[str, Any], weight: float | None = None) -> Iterator[tuple[dict[str, Any], float | None]]:
     """The data sets that read annotations, through mixtures and wrappers, each with its weight."""
     if "datasets" in dataset:
-        for entry in dataset["datasets"]:
+        parts = dataset["datasets"]
+        for entry in parts.values() if isinstance(parts, dict) else parts:
             yield from leaves(entry.get("dataset", entry), entry.get("weight"))
     elif "dataset" in dataset:
         yield from leaves(dataset["dataset"], weight)

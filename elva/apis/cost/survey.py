@@ -56,7 +56,7 @@ def survey(dataset: dict[str, Any], limit: int | None = 32) -> list[Source]:
     """The sources of a data set's config.
 
     Args:
-        dataset: Config of a data set, or of a mixture (``datasets`` with ``dataset`` and ``weight``).
+        dataset: Config of a data set, or of a mixture (named ``datasets``, each with ``dataset`` and ``weight``).
         limit: Samples to look at in each source, None for all; their files' metadata is read.
     """
     parts = list(leaves(dataset))

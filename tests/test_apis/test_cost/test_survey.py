@@ -91,10 +91,10 @@ def test_a_mixture_is_looked_at_source_by_source(data):
     first, second = dataset(data), dataset(data, ann_file="train_caption.json", template="plain")
     mixture = {
         "type": "MixtureDataset",
-        "datasets": [{"dataset": first, "weight": 3}, {"dataset": second, "weight": 1}],
+        "datasets": {"a": {"dataset": first, "weight": 3}, "b": {"dataset": second, "weight": 1}},
     }
     assert [(s.name, s.share) for s in survey(mixture)] == [("train_qa.json", 0.75), ("train_caption.json", 0.25)]
-    del mixture["datasets"][0]["weight"], mixture["datasets"][1]["weight"]
+    del mixture["datasets"]["a"]["weight"], mixture["datasets"]["b"]["weight"]
     sizes = [s.samples for s in survey(mixture)]
     assert [s.share for s in survey(mixture)] == [size / sum(sizes) for size in sizes]
     second["ann_file"] = "nowhere.json"
