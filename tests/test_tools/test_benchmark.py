@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from mmengine.config import Config
 
 from elva.apis.latency import weightless
 from elva.utils import launch
@@ -37,8 +38,9 @@ def test_weights_that_are_not_there_are_random_if_their_shape_is_known():
 
 
 def test_the_encoder_baseline_is_transformers_own_and_ours_is_elva():
-    llm = dict(onevision.QWEN2_05B, num_hidden_layers=8, hidden_size=28, intermediate_size=32)
-    vision = dict(onevision.SIGLIP_SO400M, num_hidden_layers=1, hidden_size=16, intermediate_size=16)
+    published = Config.fromfile(onevision.ONEVISION).model
+    llm = dict(published.llm.config, num_hidden_layers=8, hidden_size=28, intermediate_size=32)
+    vision = dict(published.tokenizer.config, num_hidden_layers=1, hidden_size=16, intermediate_size=16)
     vision |= dict(num_attention_heads=2)
     (result,) = onevision.against_onevision(frames=4, text=5, rounds=1, llm=llm, vision=vision, dtype="float32")
     assert result.details["visual tokens onevision"] == 4 * 196 + 1

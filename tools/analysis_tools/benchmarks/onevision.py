@@ -21,36 +21,18 @@ from tools.analysis_tools.variants import set_frames, video_loaders
 from .result import Result
 from .timing import interleaved, median_ratio
 
-FAST = Path(__file__).resolve().parents[3] / "configs" / "elva_7b_stage3_fast.py"
-QWEN2_05B = dict(
-    model_type="qwen2",
-    hidden_size=896,
-    num_hidden_layers=24,
-    num_attention_heads=14,
-    num_key_value_heads=2,
-    intermediate_size=4864,
-    vocab_size=152000,
-    tie_word_embeddings=True,
-)
-SIGLIP_SO400M = dict(
-    model_type="siglip_vision_model",
-    hidden_size=1152,
-    intermediate_size=4304,
-    num_hidden_layers=27,
-    num_attention_heads=16,
-    image_size=384,
-    patch_size=14,
-)
+_CONFIGS = Path(__file__).resolve().parents[3] / "configs"
+FAST = _CONFIGS / "elva_7b_stage3_fast.py"
+ONEVISION = _CONFIGS / "_base_" / "models" / "encoder_llava_onevision_0_5b.py"
 _VIDEO = 151647
-TOKENS_A_FRAME = 196
 
 
 def against_onevision(
     frames: int = 16,
     text: int = 64,
     rounds: int = 2,
-    llm: dict[str, Any] = QWEN2_05B,
-    vision: dict[str, Any] = SIGLIP_SO400M,
+    llm: dict[str, Any] | None = None,
+    vision: dict[str, Any] | None = None,
     dtype: str = "bfloat16",
 ) -> list[Result]:
     """ELVA's fast configuration on Qwen2-0.5B over LLaVA-OneVision on the same: random weights, the same frames.
@@ -62,10 +44,12 @@ def against_onevision(
         frames: Read by both.
         text: Ids of the prompt.
         rounds: Turns of each.
-        llm: Shape of both language models.
-        vision: Shape of the encoder.
+        llm: Shape of both language models. Default: as published, see ``configs/_base_/models``.
+        vision: Shape of the encoder. Default: as published.
         dtype: Of both.
     """
+    published = Config.fromfile(ONEVISION).model
+    llm, vision = llm or published.llm.config.to_dict(), vision or published.tokenizer.config.to_dict()
     random = torch.Generator().manual_seed(0)
     video_THW = torch.randint(256, (frames, 3, 360, 640), generator=random, dtype=torch.uint8)
     theirs = OneVision(llm, vision, frames, text, dtype)
@@ -114,8 +98,7 @@ class Ours:
 
     def __init__(self, llm: dict[str, Any], frames: int, text: int, dtype: str) -> None:
         cfg = Config.fromfile(FAST)
-        cfg.model.llm.path, cfg.model.llm.config = None, dict(llm, _delete_=True)
-        cfg.model.llm.config.pop("_delete_")
+        cfg.model.llm.path, cfg.model.llm.config = None, dict(llm)
         loader = next(video_loaders(set_frames(cfg, frames).test_dataloader.dataset))
         meta = VideoMeta("noise", duration=60.0, fps=30.0, height=360, width=640)
         plan = RESOLUTION_SCHEDULERS.build(loader["resolution"]).assign(
