@@ -173,8 +173,8 @@ def lines(rows: Sequence[dict[str, str]], checkpoints: Sequence[str]) -> list[li
         scores = [f"{float(by[name, row['part']]['accuracy/overall']):.3f}" for name in checkpoints]
         where = "" if row["part"] in (PLAIN, BLIND) else "inside" if row["part"] in MERGERS else "before"
         shares = [f"{float(row[key]):.0%}" for key in ("rows", "flops")]
-        body.append([row["part"], where, _setting(row), *scores, *shares, f"{1000 * float(row['ttft']):.1f}"])
-    return [["part", "where", "setting", *accuracy, "rows", "FLOPs", "TTFT ms"], *body]
+        body.append([row["part"], where, _setting(row), *scores, *shares])
+    return [["part", "where", "setting", *accuracy, "rows", "FLOPs"], *body]
 
 
 def _setting(row: dict[str, str]) -> str:
