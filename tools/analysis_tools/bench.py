@@ -1,7 +1,6 @@
 """Measure speed against its targets: ``python tools/analysis_tools/bench.py [--only NAME ...] [--json FILE]``."""
 
 import argparse
-import json
 import os
 import platform
 import sys
@@ -13,6 +12,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # tools/ is no installed package
 
 from elva.registry import register_all_modules
+from elva.utils.json_file import add_json, write_json
 from elva.utils.report_text import table
 from tools.analysis_tools.benchmarks import BENCHMARKS, Result
 
@@ -21,7 +21,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description="Measure speed against its targets; exit status 1 if one is missed.")
     parser.add_argument("--only", nargs="+", choices=list(BENCHMARKS), default=list(BENCHMARKS), help="default: all")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there as well")
+    add_json(parser)
     return parser.parse_args(argv)
 
 
@@ -37,9 +37,7 @@ def main(argv: list[str] | None = None) -> int:
         for key, value in results[-1].details.items():
             print(f"    {key}: {value:,.3g}")
     print(f"\n{summary(results)}\n\nLoad of the machine at the end: {os.getloadavg()[0]:.1f}")
-    if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps([asdict(r) | {"met": r.met} for r in results], indent=1) + "\n")
+    write_json(args.json, [asdict(r) | {"met": r.met} for r in results])
     return 0 if all(result.met for result in results) else 1
 
 

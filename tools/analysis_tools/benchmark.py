@@ -9,7 +9,6 @@ in memory.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -25,6 +24,7 @@ from elva.apis.latency import LatencyProbe, Prompt
 from elva.registry import FRAME_SAMPLERS, RESOLUTION_SCHEDULERS, register_all_modules
 from elva.structures import VideoMeta
 from elva.utils import launch
+from elva.utils.json_file import add_json, write_json
 from elva.utils.report_text import gibibytes, table
 from tools.analysis_tools.benchmarks.timing import median_ratio
 from tools.analysis_tools.variants import parse_size, set_frames, video_loaders
@@ -51,7 +51,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], help="default: bfloat16 on a GPU, else float32")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every round's numbers there as well")
+    add_json(parser, "every round's numbers")
     launch.add_cfg_options(parser)
     return parser.parse_args(argv)
 
@@ -124,10 +124,8 @@ def main(argv: list[str] | None = None) -> None:
         print(f"{name}: {len(prompt.plan)} frames, {tokens} visual tokens, weights {gibibytes(probe.weights)}")
     found = measure(probes, args)
     print(f"\n{summary(found)}")
-    if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        content = {"device": device, "dtype": dtype, "torch": torch.__version__, "rounds": found}
-        args.json.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    content = {"device": device, "dtype": dtype, "torch": torch.__version__, "rounds": found}
+    write_json(args.json, content)
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ repeated.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # tools/ is no ins
 from mmengine.config import Config
 
 from elva.utils import launch
+from elva.utils.json_file import add_json, write_json
 from elva.utils.report_text import table
 from elva.utils.run_table import RunTable
 from elva.utils.stage_training import last_checkpoint, place, shorten, train_stage
@@ -40,7 +40,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--shares", nargs="+", type=float, default=[0.1, 0.3, 1.0], help="default: 0.1 0.3 1")
     parser.add_argument("--iters", type=int, metavar="N", help="at most so many iterations a stage, for a quick look")
     parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/data_scaling"))
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there as well")
+    add_json(parser)
     launch.add_cfg_options(parser)
     return parser.parse_args(argv)
 
@@ -126,9 +126,7 @@ def main(argv: list[str] | None = None) -> None:
         raise ValueError(f"{args.configs[-1]} has no test_dataloader: the last config must be one that tests.")
     rows = run_all(args)
     figure = draw_scaling(rows, args.work_dir / "data_scaling.png")
-    if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    write_json(args.json, rows)
     print(f"\n{summary(rows)}\n\nWritten: {args.work_dir / 'runs.csv'}, {figure}")
 
 

@@ -4,9 +4,7 @@ FLOPs by part, visual tokens and rows of each layer, from shapes alone; with ``-
 """
 
 import argparse
-import json
 import sys
-from pathlib import Path
 
 from mmengine.config import Config
 
@@ -18,6 +16,7 @@ from elva.apis.cost.variants import QUESTION, set_frames, variants
 from elva.registry import VIDEO_READERS, register_all_modules
 from elva.structures import VideoMeta
 from elva.utils import launch
+from elva.utils.json_file import add_json, write_json
 
 
 def parse_args() -> argparse.Namespace:
@@ -30,7 +29,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--video", metavar="FILE", help="a real video's metadata (default: 60 s of 640 x 360)")
     parser.add_argument("--checkpoint", metavar="FILE", help="with --video: count the rows in the trained model")
     parser.add_argument("--question", default="Describe the video.", help="with --checkpoint: what to ask")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there as well")
+    add_json(parser)
     launch.add_cfg_options(parser)
     return parser.parse_args()
 
@@ -50,9 +49,7 @@ def main() -> None:
     if args.checkpoint:
         found["measured"] = measure(cfg, args.video, args.checkpoint, args.question)
     print(f"The prefill of an answer with {args.config}\n{cost_report(cost, found, [_basis(clip, args.text)])}")
-    if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(cost_json(found), indent=1) + "\n", encoding="utf-8")
+    write_json(args.json, cost_json(found))
 
 
 def _clip(cfg: Config, video: str | None) -> VideoMeta:

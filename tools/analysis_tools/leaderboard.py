@@ -25,6 +25,7 @@ from mmengine.config import Config
 from elva.apis.evaluation import Evaluator
 from elva.registry import MERGERS, REDUCERS
 from elva.utils import launch
+from elva.utils.json_file import add_json, write_json
 from elva.utils.report_text import amount, table
 from elva.utils.run_table import RunTable
 from tools.analysis_tools.sweep import named
@@ -74,7 +75,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--out", type=Path, metavar="FILE.md", help="write the table there as Markdown")
     parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/leaderboard"))
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there as well")
+    add_json(parser)
     launch.add_cfg_options(parser)
     return parser.parse_args(argv)
 
@@ -221,9 +222,7 @@ def main(argv: list[str] | None = None) -> None:
     rows = run_all(args)
     cells = lines(rows, [named(checkpoint)[0] for checkpoint in args.checkpoints])
     print(f"\n{table(cells, align='<<<' + '>' * (len(cells[0]) - 3), indent=0)}")
-    if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    write_json(args.json, rows)
     if args.out:
         command = "python tools/analysis_tools/leaderboard.py " + " ".join(argv if argv is not None else sys.argv[1:])
         args.out.write_text(page(args, rows, command), encoding="utf-8")

@@ -8,7 +8,6 @@ that was stopped, or is widened, only runs what is missing. Ratio 0 is one run w
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -22,6 +21,7 @@ from mmengine.config import Config
 from elva.apis.evaluation import Evaluation, Evaluator
 from elva.registry import MERGERS
 from elva.utils import launch
+from elva.utils.json_file import add_json, write_json
 from elva.utils.report_text import amount, table
 from elva.utils.run_table import RunTable
 from elva.visualization.tradeoff_figure import draw_tradeoff, pareto_front
@@ -58,7 +58,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--frames", nargs="+", type=int, help="default: the config's")
     parser.add_argument("--sizes", nargs="+", metavar="HxW", help="of a frame in pixels; default: the config's")
     parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/sweep"))
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there as well")
+    add_json(parser)
     parser.add_argument("--title", default="", help="of the figure")
     launch.add_cfg_options(parser)
     return parser.parse_args(argv)
@@ -141,9 +141,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parse_args(argv)
     rows = sweep(args)
     figure = draw_tradeoff(rows, args.work_dir / "tradeoff.png", args.title)
-    if args.json:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    write_json(args.json, rows)
     print(f"\n{summary(rows)}\n\n* on the Pareto front. Written: {args.work_dir / 'runs.csv'}, {figure}")
 
 
