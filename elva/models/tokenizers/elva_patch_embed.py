@@ -73,9 +73,6 @@ class ElvaPatchEmbed(PatchTokenizer):
         line_UhD = self.line(e_UhwD.flatten(0, 1)).view(u, h, width)
         return delimit(e_UhwD, line_UhD, self.frame(e_UhwD.flatten(1, 2)))
 
-    def frame_attention(self, patch_UhwD: Tensor) -> Tensor:
-        return self.frame.weights(patch_UhwD.flatten(1, 2)).unflatten(1, patch_UhwD.shape[1:3])
-
 
 @lru_cache(maxsize=64)
 def _place_signal(h: int, w: int, width: int, device: torch.device) -> Tensor:

@@ -67,6 +67,3 @@ class EvePatchEmbed(PatchTokenizer):
         patch_UHWD = self.patch(patchify(block.pixels.to(self.patch.weight.dtype), self.patch_side))
         token_UhwD = self.cell(patch_UHWD)
         return delimit(token_UhwD, self.line, self.frame(token_UhwD.flatten(1, 2)))
-
-    def frame_attention(self, patch_UhwD: Tensor) -> Tensor:
-        return self.frame.weights(patch_UhwD.flatten(1, 2)).unflatten(1, patch_UhwD.shape[1:3])

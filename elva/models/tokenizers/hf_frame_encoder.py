@@ -138,20 +138,16 @@ class FrameEncoder(VideoTokenizer):
         """Rescale a projector that was not loaded, so that noise gives tokens of root mean square ``rms``."""
         if self.loaded or self._weight.is_meta:
             return
-        last = self.projector[-1]
-        assert isinstance(last, nn.Linear)
         side = pooled_side(self.tower.grid, self.pool)
         noise = random_frames(-(-ENOUGH // side**2), self.patch_size).to(self._weight.device)
-        rescale(last, lambda: self._project(self.tower(self.pixels(noise))["x"]), rms)
+        rescale(self.projector[-1], lambda: self._project(self.tower(self.pixels(noise))["x"]), rms)
         if self.newline is not None:
             with torch.no_grad():
                 self.newline.mul_(rms / self.newline.square().mean().sqrt())
 
     @property
     def _weight(self) -> Tensor:
-        first = self.projector[0]
-        assert isinstance(first, nn.Linear)
-        return first.weight
+        return next(self.projector.parameters())
 
     def _project(self, x_FhwD: Tensor) -> Tensor:
         """(F, h, w, C) projected, then pooled."""

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from elva.models.vision_load import Owner, keep_layers, load_tower, normalisation, read_config, square_side
 from elva.registry import TOKENIZERS
@@ -117,12 +117,13 @@ class VideoEncoder(VideoTokenizer):
 
     def match_scale(self, rms: float) -> None:
         """Rescale the projector so that noise gives tokens of root mean square ``rms``."""
-        last = self.projector[-1]
-        assert isinstance(last, nn.Linear)
-        if not last.weight.is_meta:
-            units = -(-ENOUGH // self.side**2) * self.tubelet
-            noise = random_frames(-(-units // self.chunk) * self.chunk, self.patch_size).to(last.weight.device)
-            rescale(last, lambda: self._embed(self.pixels(noise).unflatten(0, (-1, self.chunk))), rms)
+        rescale(self.projector[-1], self._of_noise, rms)
+
+    def _of_noise(self) -> Tensor:
+        """(U, h, w, C) the units of as many chunks of noise as its scale takes to be told."""
+        frames = -(-ENOUGH // self.side**2) * self.tubelet
+        noise = random_frames(-(-frames // self.chunk) * self.chunk, self.patch_size).to(self._weight.device)
+        return self._embed(self.pixels(noise).unflatten(0, (-1, self.chunk)))
 
     @property
     def _weight(self) -> Tensor:

@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from elva.models.vision_load import Owner
 from elva.models.vision_tower import VisionTower
@@ -90,26 +90,28 @@ class MeanPooledFrames(VideoTokenizer):
         """Tokens of the clips; all their frames go through the encoder at once."""
         if signals:
             raise ValueError(f"MeanPooledFrames offers no signals, but {sorted(signals)} are asked for.")
-        weight = next(self.projector.parameters())
-        layout = layout_of(clips, self._frames, weight.device)
+        layout = layout_of(clips, self._frames, self._weight.device)
         (block,) = stack_units(clips, layout, self.tubelet)
-        x_FPD = self.tower(self.pixels(block.pixels[:, 0]))["x"].flatten(1, 2)
-        places_BPD = torch.stack([x_TPD.mean(0) for x_TPD in x_FPD.split(block.lengths)])
-        rows = torch.cat((x_FPD.mean(1), places_BPD.flatten(0, 1)))
-        return self._describe(self.projector(rows.to(weight.dtype)), clips)
+        return self._describe(self._tokens_of(block.pixels[:, 0], block.lengths), clips)
 
     def match_scale(self, rms: float) -> None:
         """Rescale the projector so that four frames of noise give tokens of root mean square ``rms``."""
-        last = self.projector[-1]
-        assert isinstance(last, nn.Linear)
-        if not last.weight.is_meta:
-            noise = random_frames(4, self.patch_size).to(last.weight.device)
-            rescale(last, lambda: self._tokens_of(self.pixels(noise)), rms)
+        rescale(self.projector[-1], self._of_noise, rms)
 
-    def _tokens_of(self, frames_FCHW: Tensor) -> Tensor:
-        x_FPD = self.tower(frames_FCHW)["x"].flatten(1, 2)
-        rows = torch.cat((x_FPD.mean(1), x_FPD.mean(0)))
-        return self.projector(rows.to(next(self.projector.parameters()).dtype))
+    def _of_noise(self) -> Tensor:
+        noise = random_frames(4, self.patch_size).to(self._weight.device)
+        return self._tokens_of(noise, (len(noise),))
+
+    @property
+    def _weight(self) -> Tensor:
+        return next(self.projector.parameters())
+
+    def _tokens_of(self, pixels_FCHW: Tensor, lengths: Sequence[int]) -> Tensor:
+        """(F + B * P, C) one token for each frame, then one for each place of each clip of so many frames."""
+        x_FPD = self.tower(self.pixels(pixels_FCHW))["x"].flatten(1, 2)
+        places_BPD = torch.stack([x_TPD.mean(0) for x_TPD in x_FPD.split(list(lengths))])
+        rows = torch.cat((x_FPD.mean(1), places_BPD.flatten(0, 1)))
+        return self.projector(rows.to(self._weight.dtype))
 
     def _describe(self, rows_XC: Tensor, clips: Sequence[Clip]) -> VideoTokens:
         """The tokens, from one row for each frame of each clip, then one for each place of each clip."""

@@ -14,6 +14,7 @@ from elva.structures import Clip, FramePlan, VideoTokens
 from .base import VideoTokenizer
 from .layout import LayoutSpec, UnitBlock, count_tokens, delimit, layout_of, patches_of, place, stack_units, to_tokens
 from .projector import build_projector, random_pixels, rescale
+from .region_attention import RegionAttention
 
 NOISE_GRID = (4, 4)
 """Of :func:`~.projector.random_pixels`."""
@@ -23,7 +24,8 @@ class PatchTokenizer(VideoTokenizer):
     """A patch map, something of the tokenizer's own, a projector.
 
     A subclass builds ``patch``, then its own parts, then calls ``add_projector``, and writes ``embed``; one that
-    offers ``'attn'`` writes ``frame_attention`` as well. All frames of one size in a batch are embedded together.
+    offers ``'attn'`` makes ``FRAME`` by a :class:`RegionAttention` called ``frame``, or writes ``frame_attention``.
+    All frames of one size in a batch are embedded together.
 
     Args:
         out_channels: Width C of the language model.
@@ -54,7 +56,8 @@ class PatchTokenizer(VideoTokenizer):
 
     def frame_attention(self, patch_UhwD: Tensor) -> Tensor:
         """(U, h, w) float32: how much the summary of a unit looks at each of its patches; sums to 1."""
-        raise NotImplementedError
+        assert isinstance(self.frame, RegionAttention)
+        return self.frame.weights(patch_UhwD.flatten(1, 2)).unflatten(1, patch_UhwD.shape[1:3])
 
     def count(self, plan: FramePlan) -> int:
         return count_tokens(plan, self.spec)
@@ -81,9 +84,7 @@ class PatchTokenizer(VideoTokenizer):
 
     def match_scale(self, rms: float) -> None:
         """Rescale the projector so that random pixels, N(0, 1), give tokens of root mean square ``rms``."""
-        last = self.projector[-1]
-        assert isinstance(last, nn.Linear)
-        rescale(last, self.of_random_pixels, rms)
+        rescale(self.projector[-1], self.of_random_pixels, rms)
 
     def of_random_pixels(self) -> Tensor:
         """(U, n, C) tokens of random frames of ``NOISE_GRID``, as in evaluation."""

@@ -20,15 +20,16 @@ def build_projector(kind: str, in_channels: int, out_channels: int) -> nn.Sequen
 
 
 @torch.no_grad()
-def rescale(last: nn.Linear, measure: Callable[[], Tensor], rms: float) -> None:
+def rescale(last: nn.Module, measure: Callable[[], Tensor], rms: float) -> None:
     """Scale the last layer so that ``measure()``, the tokenizer's output, has root mean square ``rms``.
 
     On the meta device there is nothing to measure, and nothing is done.
     """
-    if last.weight.is_meta:
+    parameters = list(last.parameters())
+    if parameters[0].is_meta:
         return
     scale = rms / measure().float().square().mean().sqrt()
-    for parameter in last.parameters():
+    for parameter in parameters:
         parameter.mul_(scale.to(parameter.dtype))
 
 

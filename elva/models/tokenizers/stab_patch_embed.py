@@ -88,6 +88,3 @@ class StabPatchEmbed(PatchTokenizer):
         frame_UD = self.frame(token_UhwD.flatten(1, 2))
         both_UD = (1 - share_D) * self.clip(seen_UHWD, block.lengths) + share_D * frame_UD
         return delimit(token_UhwD, self.line, self.summary(both_UD))
-
-    def frame_attention(self, patch_UhwD: Tensor) -> Tensor:
-        return self.frame.weights(patch_UhwD.flatten(1, 2)).unflatten(1, patch_UhwD.shape[1:3])
