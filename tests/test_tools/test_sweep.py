@@ -49,7 +49,7 @@ real = tool.row_of
 def test_a_merger_without_that_ratio_is_refused_before_anything_runs(recipe, tmp_path):
     with pytest.raises(ValueError, match="NoMerge has no ratio to sweep. These have: "):
         tool.main([recipe[0], recipe[1], "--mergers", "NoMerge", "--work-dir", str(tmp_path)])
-    with pytest.raises(ValueError, match="ToMe: ratio=0.75 is the share of visual rows merged away: give 0 to 0.5"):
+    with pytest.raises(ValueError, match="ToMe: ratio=0.75 is the share of visual rows taken away: give 0 to 0.5"):
         tool.main([recipe[0], recipe[1], "--mergers", "ToMe", "--ratios", "0", "0.75", "--work-dir", str(tmp_path)])
     assert not (tmp_path / "runs.csv").exists()
 

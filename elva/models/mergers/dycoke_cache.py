@@ -16,7 +16,8 @@ from elva.structures import SequenceState
 
 from .base import Merger, Site, When
 from .cache_selector import CacheSelector
-from .similarity import check_ratio
+from .ranking import check_layers, check_ranked
+from .similarity import check_ratio, most_similar
 
 
 @MERGERS.register_module()
@@ -57,9 +58,7 @@ class DyCokeCache(Merger):
         in_channels: int | None = None,
     ) -> None:
         super().__init__()
-        if layer < 1:
-            raise ValueError(f"DyCokeCache: layer={layer}, but a layer must stand before it (at least 1)")
-        self.layer = layer
+        self.layer = check_ranked("DyCokeCache", layer)
         self.ratio = check_ratio("DyCokeCache", ratio, most=1.0)
         self.threshold = threshold
         self.prefill: Merger | None = MERGERS.build_with(prefill, in_channels=in_channels) if prefill else None
@@ -67,8 +66,7 @@ class DyCokeCache(Merger):
 
     def sites(self, depth: int) -> Sequence[tuple[int, When]]:
         """Those of the prefill's merger."""
-        if self.layer >= depth:
-            raise ValueError(f"DyCokeCache: layer={self.layer}, but the language model has only {depth}")
+        check_layers("DyCokeCache", [self.layer], depth)
         return self.prefill.sites(depth) if self.prefill is not None else []
 
     def forward(self, state: SequenceState, site: Site, attn: AttnView | None = None) -> SequenceState:
@@ -109,6 +107,4 @@ class MovingFocus(CacheSelector):
 def most_attended(weights_BK: Tensor, visual_BK: Tensor, ratio: float) -> Tensor:
     """(B, K) bool: the ``floor(n * (1 - ratio))`` of each sample's n visual rows with the largest weights."""
     count_B = ((1 - ratio) * visual_BK.sum(1).double() + 1e-6).floor()  # 0.1 * 10 rows are 1 row, not 0
-    order_BK = weights_BK.masked_fill(~visual_BK, -1.0).argsort(dim=1, descending=True, stable=True)
-    place_K = torch.arange(weights_BK.shape[1], device=weights_BK.device)
-    return torch.zeros_like(visual_BK).scatter(1, order_BK, place_K < count_B[:, None])
+    return most_similar(weights_BK.masked_fill(~visual_BK, float("-inf")), count_B)

@@ -97,6 +97,7 @@ def into_most_similar(unit: Metric, keep_BL: Tensor, state: SequenceState) -> Te
         from_BE, to_BF = _rows_where(goes_BL), _rows_where(stays_BL)
         if not from_BE.shape[1]:
             continue
+        # in samples that have fewer the last row that stays stands again: others must not be joined
         place_F = torch.arange(to_BF.shape[1], device=to_BF.device)
         to_BF = to_BF.gather(1, torch.minimum(place_F, (stays_BL.sum(1, keepdim=True) - 1).clamp(min=0)))
         _, partner_BE = most_alike(unit, Deal(from_BE, goes_BL.gather(1, from_BE), to_BF), length, window=None)

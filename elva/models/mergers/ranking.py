@@ -1,4 +1,4 @@
-"""Which rows a merger keeps that ranks them one by one: by the question's attention, or by any other score.
+"""What mergers share that rank rows one by one, by the question's attention or by any other score, and drop some.
 
 Legend: B batch, L rows, R rows of a question.
 """

@@ -1,4 +1,4 @@
-"""On what mergers measure how alike two rows are.
+"""On what mergers measure how alike two rows are, and how many rows a share of them is.
 
 Legend: B batch, L rows, C channels, K pairs, R rows asked for.
 """
@@ -50,7 +50,7 @@ def most_similar(score_BK: Tensor, count_B: Tensor) -> Tensor:
 def check_ratio(name: str, ratio: float, most: float) -> float:
     """Return ``ratio``, or raise ``ValueError`` if it is not in [0, ``most``]."""
     if not 0 <= ratio <= most:
-        raise ValueError(f"{name}: ratio={ratio} is the share of visual rows merged away: give 0 to {most}")
+        raise ValueError(f"{name}: ratio={ratio} is the share of visual rows taken away: give 0 to {most}")
     return ratio
 
 

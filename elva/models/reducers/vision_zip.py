@@ -75,8 +75,8 @@ class VisionZip(TokenReducer):
 
 def every_so_often(rest_BTS: Tensor, count: int) -> Tensor:
     """(B, T, S) bool: ``count`` of the true ones of each frame (or all), ``floor(number / count)`` apart."""
-    count_BT1 = rest_BTS.sum(2, keepdim=True).clamp(max=count)
-    step_BT1 = rest_BTS.sum(2, keepdim=True) // count_BT1.clamp(min=1)
+    number_BT1 = rest_BTS.sum(2, keepdim=True)
+    count_BT1 = number_BT1.clamp(max=count)
+    step_BT1 = (number_BT1 // count_BT1.clamp(min=1)).clamp(min=1)
     nth_BTS = rest_BTS.cumsum(2) - 1
-    step_BT1 = step_BT1.clamp(min=1)
     return rest_BTS & (nth_BTS % step_BT1 == 0) & (nth_BTS // step_BT1 < count_BT1)

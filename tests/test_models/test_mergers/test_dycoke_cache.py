@@ -195,9 +195,9 @@ def test_each_answer_has_a_selector_of_its_own():
 def test_wrong_settings_are_refused():
     with pytest.raises(ValueError, match="DyCokeCache: ratio=1.2"):
         DyCokeCache(ratio=1.2)
-    with pytest.raises(ValueError, match="DyCokeCache: layer=0, but a layer must stand before it"):
+    with pytest.raises(ValueError, match="DyCokeCache: layer=0, but it ranks by the attention of the layer before it"):
         DyCokeCache(layer=0)
-    with pytest.raises(ValueError, match="DyCokeCache: layer=6, but the language model has only 6"):
+    with pytest.raises(ValueError, match=r"DyCokeCache: acts at the layers \[6\], but the language model has only 6"):
         DyCokeCache(layer=6).sites(DEPTH)
 
 

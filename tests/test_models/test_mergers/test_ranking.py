@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from elva.models.llms import assemble
-from elva.models.mergers.ranking import check_layers, droppable, keep_best, question_attention
+from elva.models.mergers.ranking import check_layers, droppable, keep_best, question_attention, rows_by_layer
 from elva.structures import ASKS, Kind
 from elva.testing import make_prompt, tiny_decoder
 from elva.testing.builders import VIDEO_ID
@@ -112,3 +112,8 @@ def test_layers_beyond_the_depth_are_named():
     check_layers("FastV", [2], 3)
     with pytest.raises(ValueError, match=r"FastV: acts at the layers \[1, 3\], but the language model has only 3"):
         check_layers("FastV", [1, 3], 3)
+
+
+def test_each_layer_takes_its_share_of_what_the_last_one_left():
+    assert rows_by_layer((1, 3), 0.5, 11, 5) == [11, 6, 6, 3, 3]
+    assert rows_by_layer((0,), 0.0, 11, 2) == [11, 11]

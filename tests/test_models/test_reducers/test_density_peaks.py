@@ -1,7 +1,9 @@
 import pytest
 import torch
 
-from elva.models.reducers.density_peaks import density_peaks
+from elva.models.reducers.density_peaks import density_peaks, frame_peaks
+from elva.models.reducers.sites import Sites
+from elva.testing.reducer_contract import draw
 
 
 def peaks_one_by_one(x, count, neighbours):
@@ -41,3 +43,18 @@ def test_points_in_clusters_have_a_centre_in_each():
     )  # fmt: skip
     assert (centre[0].nonzero()[:, 0] // 4).tolist() == [0, 1, 2]
     assert torch.equal(nearest[0] // 4, torch.arange(12) // 4)
+
+
+def test_frames_are_clustered_among_the_sites_given_and_not_without_a_centre():
+    tokens = draw([((3, 4), (2, 2), (3, 4)), ((3, 4),)])
+    sites = Sites.of(tokens)
+    among = sites.there_BTS & (torch.arange(sites.there_BTS.shape[2]) % 4 != 1)
+    count = torch.tensor([[3, 0, 2], [1, 0, 0]])
+    centre, nearest = frame_peaks(tokens, sites, among, count, neighbours=3)
+    assert torch.equal(centre.sum(2), count) and not (centre & ~among).any()
+    for video, frame in count.nonzero().tolist():
+        x = tokens.x[video, sites.at_BTS[video, frame]][None]
+        alone = density_peaks(x, among[video, frame][None], count[video, frame][None], 3)
+        assert torch.equal(centre[video, frame], alone[0][0])
+        own = among[video, frame]
+        assert torch.equal(nearest[video, frame][own], alone[1][0][own])
