@@ -3,9 +3,10 @@ import json
 
 import pytest
 
+from elva.apis.cost.variants import parse_size
 from tests.test_tools.tiny_recipe import make_data, random_checkpoint, stage
 from tools.analysis_tools import sweep as tool
-from tools.analysis_tools.variants import merger_config, parse_size, set_frames
+from tools.analysis_tools.variants import merger_config
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +61,7 @@ def test_another_merger_works_at_the_layers_of_the_configs_own(recipe):
     assert merger_config("HierarchicalTemporalMerger", cfg)["tau"] == cfg.model.merger.tau
 
 
-def test_frames_and_sizes(recipe):
-    cfg = set_frames(tool.launch.read_config(recipe[0]), 4, parse_size("24x48"))
-    loader = cfg.test_dataloader.dataset.pipeline[0]
-    assert loader.sampler.num_frames == 4
-    assert (loader.resolution.size, loader.resolution.patch_size) == ((24, 48), 12)
+def test_sizes_are_height_x_width():
+    assert parse_size("24x48") == (24, 48)
     with pytest.raises(ValueError, match="height x width"):
         parse_size("48")

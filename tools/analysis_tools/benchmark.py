@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # tools/ is no ins
 import torch
 from mmengine.config import Config
 
+from elva.apis.cost.variants import parse_size, set_frames
 from elva.apis.latency import LatencyProbe, Prompt
 from elva.registry import FRAME_SAMPLERS, RESOLUTION_SCHEDULERS, register_all_modules
 from elva.structures import VideoMeta
@@ -27,7 +28,6 @@ from elva.utils import launch
 from elva.utils.json_file import add_json, write_json
 from elva.utils.report_text import gibibytes, table
 from tools.analysis_tools.benchmarks.timing import median_ratio
-from tools.analysis_tools.variants import parse_size, set_frames, video_loaders
 
 Measured = dict[str, dict[str, list[float]]]
 """Values of each round, by config and by what was measured."""
@@ -58,10 +58,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 
 def prompt_of(cfg: Config, frames: int | None, size: str | None, text: int) -> Prompt:
     """The prompt of a config: the frames that it would read of a minute of video in 1280 x 720 pixels."""
-    if cfg.get("test_dataloader") is None:
-        raise ValueError(f"{cfg.filename} has no test_dataloader: its LoadVideo says which frames are read.")
-    set_frames(cfg, frames, parse_size(size) if size else None)
-    loader = next(video_loaders(cfg.test_dataloader.dataset))
+    loader = set_frames(cfg, frames, parse_size(size) if size else None)
     plan = FRAME_SAMPLERS.build(loader["sampler"]).plan(NOMINAL)
     return Prompt(RESOLUTION_SCHEDULERS.build(loader["resolution"]).assign(plan, NOMINAL), text)
 

@@ -12,7 +12,7 @@ from elva.apis.cost import CostModel, SampleCost
 from elva.apis.cost.measured import measure
 from elva.apis.cost.report import cost_json, cost_report
 from elva.apis.cost.sample import NOMINAL_CLIP, load_video
-from elva.apis.cost.variants import QUESTION, set_frames, variants
+from elva.apis.cost.variants import QUESTION, parse_size, set_frames, variants
 from elva.registry import VIDEO_READERS, register_all_modules
 from elva.structures import VideoMeta
 from elva.utils import launch
@@ -24,7 +24,7 @@ def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="FLOPs, tokens and rows by layer of one sample, by part.")
     parser.add_argument("config", help="config file")
     parser.add_argument("--frames", type=int, help="frames, spread evenly (default: the config's own sampler)")
-    parser.add_argument("--size", type=_size, metavar="HxW", help="pixels of a full-size frame (default: the config's)")
+    parser.add_argument("--size", metavar="HxW", help="pixels of a full-size frame (default: the config's)")
     parser.add_argument("--text", type=int, default=QUESTION, help=f"text tokens (default: {QUESTION})")
     parser.add_argument("--video", metavar="FILE", help="a real video's metadata (default: 60 s of 640 x 360)")
     parser.add_argument("--checkpoint", metavar="FILE", help="with --video: count the rows in the trained model")
@@ -43,7 +43,7 @@ def main() -> None:
         raise ValueError(f"--text {args.text}, --frames {args.frames}: give at least 1 (the video's place is text).")
     cfg = launch.read_config(args.config, args.cfg_options)
     register_all_modules()
-    set_frames(cfg, args.frames, args.size)
+    set_frames(cfg, args.frames, parse_size(args.size) if args.size else None)
     clip, cost = _clip(cfg, args.video), CostModel(cfg)
     found: dict[str, SampleCost] = variants(cfg, clip, args.text, cost)
     if args.checkpoint:
@@ -62,11 +62,6 @@ def _clip(cfg: Config, video: str | None) -> VideoMeta:
 def _basis(clip: VideoMeta, text: int) -> str:
     name = clip.path or "A nominal clip"
     return f"{name}, {clip.width} x {clip.height} pixels, {clip.duration:.1f} s; {text} text tokens; batch of one."
-
-
-def _size(text: str) -> tuple[int, int]:
-    height, _, width = text.partition("x")
-    return int(height), int(width)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # tools/ is no ins
 
 from mmengine.config import Config
 
+from elva.apis.cost.variants import parse_size, set_frames
 from elva.apis.evaluation import Evaluation, Evaluator
 from elva.registry import MERGERS
 from elva.utils import launch
@@ -25,7 +26,7 @@ from elva.utils.json_file import add_json, write_json
 from elva.utils.report_text import amount, table
 from elva.utils.run_table import RunTable
 from elva.visualization.tradeoff_figure import draw_tradeoff, pareto_front
-from tools.analysis_tools.variants import merger_config, parse_size, set_frames
+from tools.analysis_tools.variants import merger_config
 
 KEYS = ("checkpoint", "frames", "size", "merger", "ratio")
 
@@ -108,7 +109,8 @@ def sweep(args: argparse.Namespace) -> list[dict[str, str]]:
     runs = RunTable(args.work_dir / "runs.csv", KEYS)
     missing = [setting for setting in settings if runs.find(setting.names) is None]
     for (checkpoint, frames, size), group in groupby(missing, key=lambda s: s[:3]):
-        cfg = set_frames(read(), frames, parse_size(size) if size else None)
+        cfg = read()
+        set_frames(cfg, frames, parse_size(size) if size else None)
         cfg.work_dir = str(args.work_dir / "log")
         evaluator = Evaluator(cfg, paths[checkpoint])
         for setting in group:

@@ -37,6 +37,18 @@ def set_frames(cfg: Config, frames: int | None = None, size: tuple[int, int] | N
     return load
 
 
+def parse_size(text: str) -> tuple[int, int]:
+    """``'48x64'`` (height x width) as (48, 64).
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    height, _, width = text.partition("x")
+    if not (height.isdigit() and width.isdigit()):
+        raise ValueError(f"size '{text}': give height x width in pixels, such as 48x64")
+    return int(height), int(width)
+
+
 def variants(
     cfg: Config, clip: VideoMeta = NOMINAL_CLIP, text: int = QUESTION, cost: CostModel | None = None
 ) -> dict[str, SampleCost]:

@@ -13,10 +13,10 @@ from mmengine.config import Config
 from torch import Tensor
 from transformers import LlavaOnevisionConfig, LlavaOnevisionForConditionalGeneration
 
+from elva.apis.cost.variants import set_frames
 from elva.apis.latency import LatencyProbe, Prompt
 from elva.registry import FRAME_SAMPLERS, RESOLUTION_SCHEDULERS
 from elva.structures import Clip, VideoMeta
-from tools.analysis_tools.variants import set_frames, video_loaders
 
 from .result import Result
 from .timing import interleaved, median_ratio
@@ -99,7 +99,7 @@ class Ours:
     def __init__(self, llm: dict[str, Any], frames: int, text: int, dtype: str) -> None:
         cfg = Config.fromfile(FAST)
         cfg.model.llm.path, cfg.model.llm.config = None, dict(llm)
-        loader = next(video_loaders(set_frames(cfg, frames).test_dataloader.dataset))
+        loader = set_frames(cfg, frames)
         meta = VideoMeta("noise", duration=60.0, fps=30.0, height=360, width=640)
         plan = RESOLUTION_SCHEDULERS.build(loader["resolution"]).assign(
             FRAME_SAMPLERS.build(loader["sampler"]).plan(meta), meta
