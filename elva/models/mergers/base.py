@@ -69,3 +69,11 @@ class Merger(nn.Module):
     def cache_selector(self) -> CacheSelector | None:
         """A fresh chooser of the cached rows that decoding reads, for one answer. Default: None, it reads them all."""
         return None
+
+
+def check_layers(name: str, layers: Sequence[int], depth: int) -> None:
+    """Raise ``ValueError`` if a language model of ``depth`` layers has none of the last of ``layers``."""
+    if max(layers) >= depth:
+        raise ValueError(
+            f"{name}: acts at the layers {list(layers)}, but the language model has only {depth} (numbered from 0)"
+        )

@@ -14,9 +14,9 @@ from elva.models.attention.view import AttnView
 from elva.registry import MERGERS
 from elva.structures import SequenceState
 
-from .base import Merger, Site, When
+from .base import Merger, Site, When, check_layers
 from .cache_selector import CacheSelector
-from .ranking import check_layers, check_ranked
+from .ranking import check_ranked
 from .similarity import check_ratio, most_similar
 
 

@@ -11,8 +11,8 @@ from elva.models.attention.view import AttnView
 from elva.registry import MERGERS
 from elva.structures import SequenceState
 
-from .base import Merger, Site, When
-from .ranking import check_layers, check_ranked, keep_best, question_attention, rows_by_layer
+from .base import Merger, Site, When, check_layers
+from .ranking import check_ranked, keep_best, question_attention, rows_by_layer
 from .similarity import check_ratio, rows_left, visual_rows
 
 

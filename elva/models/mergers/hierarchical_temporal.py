@@ -12,7 +12,7 @@ from elva.models.attention.view import AttnView
 from elva.registry import MERGERS
 from elva.structures import SequenceState
 
-from .base import Merger, Site, When
+from .base import Merger, Site, When, check_layers
 from .blocks import alike_blocks
 from .runs import run_heads, successive_pairs
 from .similarity import (
@@ -93,11 +93,7 @@ class HierarchicalTemporalMerger(Merger):
 
     def sites(self, depth: int) -> Sequence[tuple[int, When]]:
         """Before the attention of each of ``layers``."""
-        if self.layers[-1] >= depth:
-            raise ValueError(
-                f"HierarchicalTemporalMerger: layers={list(self.layers)}, but the language model has only {depth} "
-                "(numbered from 0)"
-            )
+        check_layers("HierarchicalTemporalMerger", self.layers, depth)
         return [(layer, "pre_attn") for layer in self.layers]
 
     def forward(self, state: SequenceState, site: Site, attn: AttnView | None = None) -> SequenceState:

@@ -12,9 +12,9 @@ from elva.models.attention.view import AttnView
 from elva.registry import MERGERS
 from elva.structures import Kind, SequenceState
 
-from .base import Merger, Site, When
+from .base import Merger, Site, When, check_layers
 from .bipartite import Deal, most_alike
-from .ranking import check_layers, check_ranked, keep_best, question_attention, rows_by_layer
+from .ranking import check_ranked, keep_best, question_attention, rows_by_layer
 from .similarity import Metric, check_ratio, metric, rows_left, visual_rows
 
 

@@ -13,8 +13,8 @@ from elva.models.attention.view import AttnView
 from elva.registry import MERGERS
 from elva.structures import SequenceState
 
-from .base import Merger, Site, When
-from .ranking import check_layers, droppable
+from .base import Merger, Site, When, check_layers
+from .ranking import droppable
 from .similarity import check_ratio, rows_left
 
 

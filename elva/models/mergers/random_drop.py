@@ -12,8 +12,8 @@ from elva.models.attention.view import AttnView
 from elva.registry import MERGERS
 from elva.structures import SequenceState
 
-from .base import Merger, Site, When
-from .ranking import check_layers, keep_best, rows_by_layer
+from .base import Merger, Site, When, check_layers
+from .ranking import keep_best, rows_by_layer
 from .similarity import check_ratio, rows_left, visual_rows
 
 

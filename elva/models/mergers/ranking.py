@@ -3,7 +3,7 @@
 Legend: B batch, L rows, R rows of a question.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 import torch
 from torch import Tensor
@@ -55,14 +55,6 @@ def question_attention(name: str, state: SequenceState, attn: AttnView | None, a
     with torch.no_grad():
         index_BR, share_BR = _question_rows(name, state, asked_B)
         return (attn.rows(index_BR).mean(1) * share_BR[..., None]).sum(1)
-
-
-def check_layers(name: str, layers: Sequence[int], depth: int) -> None:
-    """Raise ``ValueError`` if a language model of ``depth`` layers has none of the last of ``layers``."""
-    if max(layers) >= depth:
-        raise ValueError(
-            f"{name}: acts at the layers {list(layers)}, but the language model has only {depth} (numbered from 0)"
-        )
 
 
 def check_ranked(name: str, layer: int) -> int:

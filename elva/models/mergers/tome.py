@@ -12,7 +12,7 @@ from elva.models.attention.view import AttnView
 from elva.registry import MERGERS
 from elva.structures import SequenceState
 
-from .base import Merger, Site, When
+from .base import Merger, Site, When, check_layers
 from .bipartite import bipartite_matching
 from .similarity import Similarity, check_ratio, metric, rows_left, visual_rows
 
@@ -68,8 +68,7 @@ class ToMe(Merger):
 
     def sites(self, depth: int) -> Sequence[tuple[int, When]]:
         """After the attention, before the MLP, of each of ``layers``."""
-        if max(self.layers) >= depth:
-            raise ValueError(f"ToMe: layers={list(self.layers)}, but the language model has only {depth}")
+        check_layers("ToMe", self.layers, depth)
         return [(layer, "post_attn") for layer in self.layers]
 
     def forward(self, state: SequenceState, site: Site, attn: AttnView | None = None) -> SequenceState:

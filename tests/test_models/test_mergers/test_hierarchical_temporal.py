@@ -286,7 +286,7 @@ def test_a_sample_alone_merges_as_in_a_batch():
 
 def test_sites_are_before_the_attention_of_the_layers_named():
     assert HierarchicalTemporalMerger().sites(28) == [(2, "pre_attn"), (6, "pre_attn")]
-    with pytest.raises(ValueError, match=r"layers=\[2, 6\], but the language model has only 4"):
+    with pytest.raises(ValueError, match=r"acts at the layers \[2, 6\], but the language model has only 4"):
         HierarchicalTemporalMerger().sites(4)
 
 

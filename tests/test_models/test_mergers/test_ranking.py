@@ -2,7 +2,8 @@ import pytest
 import torch
 
 from elva.models.llms import assemble
-from elva.models.mergers.ranking import check_layers, droppable, keep_best, question_attention, rows_by_layer
+from elva.models.mergers.base import check_layers
+from elva.models.mergers.ranking import droppable, keep_best, question_attention, rows_by_layer
 from elva.structures import ASKS, Kind
 from elva.testing import make_prompt, tiny_decoder
 from elva.testing.builders import VIDEO_ID

@@ -127,6 +127,6 @@ def test_settings_out_of_range_are_refused():
             ToMe(**{name: 0})
     with pytest.raises(ValueError, match=r"ToMe: ratio=0.6 .*give 0 to 0.5"):
         ToMe(ratio=0.6)
-    with pytest.raises(ValueError, match=r"ToMe: layers=\[2, 6\], but the language model has only 4"):
+    with pytest.raises(ValueError, match=r"ToMe: acts at the layers \[2, 6\], but the language model has only 4"):
         ToMe().sites(4)
     assert ToMe().sites(28) == [(2, "post_attn"), (6, "post_attn")]
