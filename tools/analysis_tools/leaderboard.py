@@ -11,6 +11,7 @@ at for that. A row without reduction and a row with blank frames tell what the n
 
 import argparse
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -208,8 +209,8 @@ def page(args: argparse.Namespace, rows: Sequence[dict[str, str]], command: str)
     return (
         f"# Leaderboard\n\nEvery merger and reducer at {args.budget:.0%} of the rows of the unreduced model, on "
         f"{questions} questions (standard error of an accuracy: at most {error}). Rows and FLOPs are shares of the "
-        "unreduced model's: rows a mean over the layers, FLOPs those of one prefill, tokenizer and all. Where a part "
-        "cannot come near the budget, its rows say so.\n\n"
+        "unreduced model's: rows a mean over the layers, FLOPs those of tokenizer and language model until the first "
+        "token, without the arithmetic of the reduction itself. Where a part cannot come near the budget, its rows say so.\n\n"
         f"{markdown(lines(rows, names))}\n\n```sh\n{command}\n```\n\nCommit `{commit()}`.\n"
     )
 
@@ -224,7 +225,8 @@ def main(argv: list[str] | None = None) -> None:
     print(f"\n{table(cells, align='<<<' + '>' * (len(cells[0]) - 3), indent=0)}")
     write_json(args.json, rows)
     if args.out:
-        command = "python tools/analysis_tools/leaderboard.py " + " ".join(argv if argv is not None else sys.argv[1:])
+        words = sys.argv[1:] if argv is None else argv
+        command = shlex.join(["python", "tools/analysis_tools/leaderboard.py", *words])
         args.out.write_text(page(args, rows, command), encoding="utf-8")
 
 
