@@ -210,7 +210,8 @@ def page(args: argparse.Namespace, rows: Sequence[dict[str, str]], command: str)
         f"# Leaderboard\n\nEvery merger and reducer at {args.budget:.0%} of the rows of the unreduced model, on "
         f"{questions} questions (standard error of an accuracy: at most {error}). Rows and FLOPs are shares of the "
         "unreduced model's: rows a mean over the layers, FLOPs those of tokenizer and language model until the first "
-        "token, without the arithmetic of the reduction itself. Where a part cannot come near the budget, its rows say so.\n\n"
+        "token, without the arithmetic of the reduction itself. Where a part cannot come near the budget, its rows "
+        "say so.\n\n"
         f"{markdown(lines(rows, names))}\n\n```sh\n{command}\n```\n\nCommit `{commit()}`.\n"
     )
 
