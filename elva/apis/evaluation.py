@@ -3,6 +3,7 @@
 Legend: B samples, L layers.
 """
 
+import itertools
 import statistics
 import time
 from collections.abc import Sequence
@@ -17,6 +18,9 @@ from elva.models.llms import HFDecoder, Trace
 from elva.models.video_llm import VideoLLM
 from elva.utils import launch
 from elva.utils.flops import decoder_flops, tokenizer_flops
+
+
+_NUMBER = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class Evaluator:
         if cfg.get("test_dataloader") is None:
             raise ValueError(f"{cfg.filename or 'the config'} has no test_dataloader: there is nothing to evaluate.")
         cfg.resume, cfg.load_from, cfg.strategy, cfg.launcher = False, str(checkpoint), None, "none"
+        cfg.experiment_name = f"evaluation{next(_NUMBER)}"  # MMEngine wants another name for each runner of a second
         launch.set_resume(cfg, None)
         self.runner = launch.build_runner(cfg)
         self.runner.load_or_resume()
