@@ -19,7 +19,6 @@ from elva.models.video_llm import VideoLLM
 from elva.utils import launch
 from elva.utils.flops import decoder_flops, tokenizer_flops
 
-
 _NUMBER = itertools.count()
 
 
