@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from elva.registry import ATTENTIONS
 
 from .base import runs_on
+from .eager import repeat_heads
 from .mask import AttnMask
 
 
@@ -33,17 +34,20 @@ def sdpa(q_BHQD: Tensor, k_BGKD: Tensor, v_BGKD: Tensor, mask: AttnMask, scale: 
         q_BHQD, k_BGKD, v_BGKD = absorb_size(q_BHQD, k_BGKD, v_BGKD, mask.log_size, scale)
     elif shape[2] == 1:  # the heads of a group become queries of one head: its keys are read once, in half the time
         q_BHQD = q_BHQD.reshape(shape[0], groups, -1, shape[3])
+    mask_B1QK = _mask_tensor(q_BHQD, mask)
+    if mask_B1QK is not None and q_BHQD.device.type != "cpu":  # with a mask no fused GPU kernel shares heads: all
+        k_BGKD, v_BGKD = (repeat_heads(x, q_BHQD.shape[1]) for x in (k_BGKD, v_BGKD))  # scores would be in memory
     out_BHQE = F.scaled_dot_product_attention(
         q_BHQD,
         k_BGKD,
         v_BGKD,
-        attn_mask=_mask_tensor(q_BHQD, mask),
+        attn_mask=mask_B1QK,
         is_causal=mask.causal,
         scale=scale,
         dropout_p=dropout,
-        enable_gqa=q_BHQD.shape[1] != groups,
+        enable_gqa=q_BHQD.shape[1] != k_BGKD.shape[1],
     )
-    return out_BHQE[..., : shape[3]].view(shape)
+    return out_BHQE[..., : shape[3]].reshape(shape)  # some kernels lay rows out before heads: no view of a step
 
 
 def _mask_tensor(q_BHQD: Tensor, mask: AttnMask) -> Tensor | None:
