@@ -49,6 +49,9 @@ class VideoLLM(BaseModel):
     optional_prefixes = ("supervisors.", "teacher.")
     """Parts that a checkpoint may have or lack: they guide the training and are not in the trained product."""
 
+    new_prefixes = ("merger.", "reducers.")
+    """Parts that the checkpoint a training starts from may lack: another merger may have weights of its own."""
+
     def __init__(
         self,
         tokenizer: Config,

@@ -32,11 +32,14 @@ class ToyModel(BaseModel):
     """A linear layer; remembers every loss, and in which dtype and with which merge ratio it was asked."""
 
     optional_prefixes = ("supervisors.",)
+    new_prefixes = ("merger.",)
 
-    def __init__(self, width: int = 4, supervised: bool = False) -> None:
+    def __init__(self, width: int = 4, supervised: bool = False, routed: bool = False) -> None:
         super().__init__()
         self.fc = nn.Linear(width, 1)
         self.merger = ToyMerger()
+        if routed:
+            self.merger.router = nn.Parameter(torch.zeros(width))
         if supervised:
             self.supervisors = nn.ModuleList([nn.Linear(width, 1)])
         self.losses: list[float] = []

@@ -6,6 +6,7 @@ from typing import Any
 
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
+from mmengine.runner import BaseLoop
 from torch import Tensor
 
 from elva.registry import HOOKS
@@ -16,7 +17,8 @@ class CheckpointGuardHook(Hook):
     """Compare a checkpoint's weights with the model's before they are loaded.
 
     A model says which of its parts may be absent on either side: ``optional_prefixes = ('supervisors.', 'teacher.')``
-    (stage 3 has no supervisor and starts from a stage 2 that has).
+    (stage 3 has no supervisor and starts from a stage 2 that has). Parts in its ``new_prefixes`` may be absent from the
+    checkpoint that a training starts from, and are trained from scratch; not from one that is tested or resumed.
 
     Raises:
         ValueError: In ``after_load_checkpoint``, if weights are missing, left over, or of another shape.
@@ -28,7 +30,9 @@ class CheckpointGuardHook(Hook):
         """Check ``checkpoint['state_dict']`` (or the bare state dict) against ``runner.model``."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         weights = {re.sub(r"^module\.", "", name): w for name, w in checkpoint.get("state_dict", checkpoint).items()}
-        problems = mismatches(model.state_dict(), weights, getattr(model, "optional_prefixes", ()))
+        starts = isinstance(runner._train_loop, BaseLoop) and not runner._resume
+        new = getattr(model, "new_prefixes", ()) if starts else ()
+        problems = mismatches(model.state_dict(), weights, getattr(model, "optional_prefixes", ()), new)
         if problems:
             source = runner._load_from or f"to resume from in {runner.work_dir}"
             raise ValueError(
@@ -38,16 +42,19 @@ class CheckpointGuardHook(Hook):
             )
 
 
-def mismatches(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor], optional: Iterable[str]) -> list[str]:
+def mismatches(
+    ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor], optional: Iterable[str], new: Iterable[str] = ()
+) -> list[str]:
     """Sentences on what differs between the weights of a model and those of a checkpoint; none if they fit.
 
     Args:
         ours: The model's state dict.
         theirs: The checkpoint's.
         optional: Prefixes of names that may be absent on either side.
+        new: Prefixes of names that may be absent from the checkpoint. Default: none.
     """
     optional = tuple(optional)
-    missing = [name for name in ours if name not in theirs and not name.startswith(optional)]
+    missing = [name for name in ours if name not in theirs and not name.startswith((*optional, *new))]
     left_over = [name for name in theirs if name not in ours and not name.startswith(optional)]
     other_shape = [
         f"{name} {tuple(theirs[name].shape)} where the model has {tuple(weight.shape)}"

@@ -35,9 +35,10 @@ class RandomMergeRatioHook(Hook):
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         merger: Any = getattr(model, "merger", None)
         if not hasattr(merger, "ratio"):
+            found = "there is no merger" if merger is None else f"the merger is a {type(merger).__name__}, without one"
             raise ValueError(
-                f"RandomMergeRatioHook sets model.merger.ratio, but the merger is a {type(merger).__name__}, "
-                "which has none. Take the hook out of the config, or choose a merger with a ratio."
+                f"RandomMergeRatioHook sets model.merger.ratio, but {found}. Take the hook out of the config, or "
+                "choose a merger with a ratio."
             )
         self._merger, self._configured = merger, merger.ratio
 

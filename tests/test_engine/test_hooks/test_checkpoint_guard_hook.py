@@ -51,3 +51,18 @@ def test_bare_state_dict_is_checked_too(tmp_path):
     load(tmp_path, ToyModel().state_dict())
     with pytest.raises(ValueError, match="Missing in the checkpoint: fc.weight, fc.bias"):
         load(tmp_path, {})
+
+
+def test_training_starts_a_new_part_that_tests_and_resumed_runs_must_find(tmp_path):
+    """A merger with weights of its own, from a checkpoint of another."""
+    torch.save({"state_dict": ToyModel().state_dict()}, tmp_path / "theirs.pth")
+    model = {"type": "ToyModel", "routed": True}
+
+    def runner(**changes):
+        start = {"load_from": str(tmp_path / "theirs.pth"), "model": model, "max_iters": 1}
+        return Runner.from_cfg(toy_config(tmp_path / "run", **start, **changes))
+
+    runner().train()
+    for fails in (runner().test, runner(resume=True).train):
+        with pytest.raises(ValueError, match=r"Missing in the checkpoint: merger\.router"):
+            fails()

@@ -3,6 +3,7 @@ from collections import Counter
 import pytest
 
 from elva.engine.hooks import RandomMergeRatioHook
+from elva.models.mergers import FrameFusion
 from tests.test_engine.toy import toy_config, train
 
 HOOK = dict(type="RandomMergeRatioHook", choices=(0.0, 0.25), seed=3)
@@ -42,7 +43,7 @@ def test_without_choices_it_is_refused():
 
 
 def test_merger_without_a_ratio_is_refused(tmp_path):
-    hook = RandomMergeRatioHook()
-    runner = type("Runner", (), {"model": type("Model", (), {"merger": None})()})()
-    with pytest.raises(ValueError, match="the merger is a NoneType, which has none"):
-        hook.before_train(runner)
+    for merger, message in ((None, "there is no merger"), (FrameFusion(), "the merger is a FrameFusion, without one")):
+        runner = type("Runner", (), {"model": type("Model", (), {"merger": merger})()})()
+        with pytest.raises(ValueError, match=message):
+            RandomMergeRatioHook().before_train(runner)
