@@ -10,6 +10,9 @@ from .plots import COLOURS
 
 Run = Mapping[str, str]
 
+MARKERS = "os^Dv"
+"""Another one each time that the colours begin again."""
+
 
 def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
     """Numbers of the points (cost, value) that no other point beats, by rising cost.
