@@ -78,7 +78,7 @@ class LatencyProbe:
         cache = KVCache.empty(self.model.llm.depth)
         generate(self.model.llm, state, (), Sampling(max_new_tokens=1), self.model.merger, cache)
         start = self._now()
-        generate(self.model.llm, self._one_more(cache), (), Sampling(max_new_tokens=tokens), None, cache)
+        generate(self.model.llm, self._one_more(cache), (), Sampling(max_new_tokens=tokens), self.model.merger, cache)
         return tokens / (self._now() - start)
 
     @torch.inference_mode()

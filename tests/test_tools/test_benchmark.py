@@ -4,6 +4,7 @@ import pytest
 from mmengine.config import Config
 
 from elva.apis.latency import weightless
+from elva.models.mergers.dycoke_cache import MovingFocus
 from elva.utils import launch
 from tests.test_tools.tiny_recipe import ROOT, make_data, stage
 from tools.analysis_tools import benchmark as tool
@@ -25,6 +26,17 @@ def test_configs_take_turns_and_are_compared(tmp_path, capsys):
     assert "4 frames, 42 visual tokens" in out
     weights = tool.LatencyProbe(launch.read_config(config)).weights
     assert min(found["elva_tiny_stage3 (1)"]["peak memory"]) > weights
+
+
+def test_decoding_reads_the_part_of_the_cache_that_the_merger_chooses(tmp_path, monkeypatch):
+    make_data(tmp_path)
+    cfg = launch.read_config(stage("elva_tiny_stage3", tmp_path))
+    cfg.model.merger = dict(type="DyCokeCache", layer=2)
+    steps = []
+    choose = MovingFocus.choose
+    monkeypatch.setattr(MovingFocus, "choose", lambda *args: steps.append(1) or choose(*args))
+    assert tool.LatencyProbe(cfg).decoding(tool.prompt_of(cfg, 4, None, 8), tokens=5) > 0
+    assert len(steps) == 4, "every step but the first"
 
 
 def test_weights_that_are_not_there_are_random_if_their_shape_is_known():
