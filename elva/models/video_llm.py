@@ -90,8 +90,11 @@ class VideoLLM(BaseModel):
         """Put another merger and other reducers in place of those that are there.
 
         Raises:
-            ValueError: If they do not fit together, or the tokenizer does not give what a reducer needs.
+            ValueError: If they do not fit together, the tokenizer does not give what a reducer needs, or ``reducers``
+                is no list.
         """
+        if not isinstance(reducers, Sequence):
+            raise ValueError(f"model.reducers={reducers}: give a list, also of a single one: [dict(type=...)]")
         offered = {"in_channels": self.llm.hidden_size}
         parts: list[TokenReducer] = [REDUCERS.build_with(reducer, **offered) for reducer in reducers]
         self.merger: Merger | None = MERGERS.build_with(merger, **offered) if merger else None

@@ -312,6 +312,11 @@ def test_supervisors_need_a_teacher(make_model):
         make_model(supervisors=[{"type": "TubeAlignment"}])
 
 
+def test_a_single_reducer_comes_in_a_list_too(make_model):
+    with pytest.raises(ValueError, match="give a list"):
+        make_model(reducers=dict(type="SpatialPool"))
+
+
 def test_only_the_parts_named_are_trained(make_model):
     model = make_model(trainable=("tokenizer",))
     trained = {name.split(".")[0] for name, p in model.named_parameters() if p.requires_grad}

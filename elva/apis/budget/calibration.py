@@ -62,10 +62,10 @@ class Calibration:
             file: JSON. Default: ``elva/calibration.json`` in the user's cache folder.
 
         Raises:
-            ValueError: If it must be measured while several processes start.
+            ValueError: If the file is no such table, or it must be measured while several processes start.
         """
         path = Path(file) if file is not None else cache_folder() / "calibration.json"
-        known: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+        known = _read(path) if path.is_file() else {}
         key = key_of(cfg)
         if key not in known:
             if cfg.get("launcher", "none") != "none":
@@ -92,6 +92,16 @@ class Calibration:
             return ALLOWANCE * y[-1] * flops / x[-1]
         share = (flops - x[at - 1]) / (x[at] - x[at - 1])
         return ALLOWANCE * (y[at - 1] + share * (y[at] - y[at - 1]))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        known = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        known = None
+    if not isinstance(known, dict) or not all(isinstance(v, dict) and "points" in v for v in known.values()):
+        raise ValueError(f"{path} is no table of measured times. Name another file, or remove it: it is made anew.")
+    return known
 
 
 def cache_folder() -> Path:

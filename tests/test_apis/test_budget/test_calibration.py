@@ -38,6 +38,13 @@ def test_a_model_is_measured_once_a_machine(tmp_path, monkeypatch):
     assert measured == [8, 16, 8] and elsewhere.is_file()
 
 
+@pytest.mark.parametrize("text", ["{oops", "[]", '{"a": 1}'])
+def test_a_file_that_is_no_table_is_named(tmp_path, text):
+    (tmp_path / "bad.json").write_text(text)
+    with pytest.raises(ValueError, match=r"bad\.json is no table of measured times"):
+        Calibration.of(config(), tmp_path / "bad.json")
+
+
 def test_several_processes_do_not_measure(tmp_path):
     cfg = config()
     cfg.launcher = "pytorch"
