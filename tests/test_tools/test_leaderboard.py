@@ -65,6 +65,8 @@ def test_mistakes(recipe):
         tool.read_entries(Config({}))
     with pytest.raises(ValueError, match="is not in the registry"):
         tool.read_entries(Config({"leaderboard": [dict(part=dict(type="TwoMe"))]}))
+    with pytest.raises(ValueError, match="lists ToMe twice"):
+        tool.read_entries(Config({"leaderboard": [dict(part=dict(type="ToMe", ratio=r)) for r in (0.1, 0.2)]}))
 
 
 def test_blank_frames_come_after_reading():

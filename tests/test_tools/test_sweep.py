@@ -47,11 +47,13 @@ def test_sweeps_mergers_ratios_and_frames_and_only_runs_what_is_missing(recipe, 
 real = tool.row_of
 
 
-def test_a_merger_without_that_ratio_is_refused_before_anything_runs(recipe, tmp_path):
+def test_a_ratio_or_a_size_that_cannot_be_is_refused_before_anything_runs(recipe, tmp_path):
     with pytest.raises(ValueError, match="NoMerge has no ratio to sweep. These have: "):
         tool.main([recipe[0], recipe[1], "--mergers", "NoMerge", "--work-dir", str(tmp_path)])
     with pytest.raises(ValueError, match="ToMe: ratio=0.75 is the share of visual rows taken away: give 0 to 0.5"):
         tool.main([recipe[0], recipe[1], "--mergers", "ToMe", "--ratios", "0", "0.75", "--work-dir", str(tmp_path)])
+    with pytest.raises(ValueError, match="size 'wide': give height x width"):
+        tool.main([*recipe, "--ratios", "0", "--sizes", "24x24", "wide", "--work-dir", str(tmp_path)])
     assert not (tmp_path / "runs.csv").exists()
 
 

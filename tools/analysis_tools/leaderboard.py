@@ -85,13 +85,18 @@ def read_entries(cfg: Config) -> list[Entry]:
     """What the config's ``leaderboard`` lists.
 
     Raises:
-        ValueError: If there is no list, or a part of it is neither a merger nor a reducer.
+        ValueError: If there is no list, or a part of it is neither a merger nor a reducer, or is there twice.
     """
     listed = cfg.get("leaderboard")
     if not listed:
         raise ValueError(f"{cfg.filename} has no 'leaderboard', the list of what takes part.")
     entries = [Entry(dict(e["part"]), e.get("knob"), tuple(e.get("values", ()))) for e in listed]
+    names = [entry.name for entry in entries]
     for entry in entries:
+        if names.count(entry.name) > 1:
+            raise ValueError(
+                f"{cfg.filename}: 'leaderboard' lists {entry.name} twice; a table has one row of each type."
+            )
         if not entry.inside:
             REDUCERS.get(entry.name)  # an unknown name is answered with the nearest ones
     return entries

@@ -106,11 +106,12 @@ def sweep(args: argparse.Namespace) -> list[dict[str, str]]:
     for setting in settings:  # a mistake in the last one should not cost the runs before it
         if setting.ratio:
             MERGERS.build_with(merger_config(setting.merger, read(), setting.ratio), in_channels=1)
+    sizes = {size: parse_size(size) for size in args.sizes or ()}
     runs = RunTable(args.work_dir / "runs.csv", KEYS)
     missing = [setting for setting in settings if runs.find(setting.names) is None]
     for (checkpoint, frames, size), group in groupby(missing, key=lambda s: s[:3]):
         cfg = read()
-        set_frames(cfg, frames, parse_size(size) if size else None)
+        set_frames(cfg, frames, sizes.get(size))
         cfg.work_dir = str(args.work_dir / "log")
         evaluator = Evaluator(cfg, paths[checkpoint])
         for setting in group:
