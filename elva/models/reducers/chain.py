@@ -50,9 +50,11 @@ def check_grids(parts: Iterable[TokenReducer | Merger], broken: nn.Module | None
     """
     for part in parts:
         if part.needs_grid and broken is not None:
+            movable = isinstance(part, TokenReducer) and isinstance(broken, TokenReducer)
+            advice = f"Put {_name(part)} first, or take one of them out" if movable else "Take one of them out"
             raise ValueError(
                 f"{_name(part)} needs frames with all the tokens of their grid, but {_name(broken)} before it leaves "
-                f"holes. Put {_name(part)} first, or take one of them out."
+                f"holes. {advice}."
             )
         if isinstance(part, TokenReducer) and not part.keeps_grid:
             broken = part
