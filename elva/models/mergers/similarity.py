@@ -43,9 +43,8 @@ def metric(state: SequenceState, attn: AttnView | None, kind: Similarity) -> Met
 def most_similar(score_BK: Tensor, count_B: Tensor) -> Tensor:
     """(B, K) bool: the ``count_B[b]`` highest finite scores of each sample; the earlier wins a tie."""
     order = score_BK.argsort(dim=1, descending=True, stable=True)
-    place = torch.empty_like(order).scatter_(
-        1, order, torch.arange(order.shape[1], device=order.device).expand_as(order)
-    )
+    place_K = torch.arange(order.shape[1], device=order.device)
+    place = torch.empty_like(order).scatter_(1, order, place_K.expand_as(order))
     return (place < count_B[:, None]) & score_BK.isfinite()
 
 
