@@ -67,8 +67,13 @@ class Evaluator:
         self._probes = [collate([dataset[index]]) for index in range(min(probes, len(dataset)))]
 
     def exchange(self, merger: dict[str, Any] | None, reducers: Sequence[dict[str, Any]] = ()) -> None:
-        """Put this merger and these reducers into the model; see ``VideoLLM.exchange``."""
-        self.model.exchange(merger, reducers)
+        """Put this merger and these reducers into the model; see ``VideoLLM.exchange``.
+
+        Weights of their own start the same each time, whatever was exchanged before.
+        """
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            self.model.exchange(merger, reducers)
         self.model.to(next(self.model.llm.parameters()).device).eval()
 
     def run(self) -> Evaluation:

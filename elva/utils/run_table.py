@@ -1,9 +1,31 @@
 """A table of runs that grows row by row, so that an experiment that was stopped goes on where it was."""
 
 import csv
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from mmengine.config import Config
+
+
+def fingerprint(*parts: Any) -> str:
+    """Eight characters that change with what a run is made of, so that a changed run is not taken for an old one.
+
+    Args:
+        parts: Configs (without their ``work_dir``), paths of files (their content counts, not their place), and plain
+            values.
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, Path):
+            with part.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+        else:
+            content = {k: v for k, v in part.to_dict().items() if k != "work_dir"} if isinstance(part, Config) else part
+            digest.update(json.dumps(content, default=str, sort_keys=True).encode())
+    return digest.hexdigest()[:8]
 
 
 class RunTable:

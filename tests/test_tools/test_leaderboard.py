@@ -40,8 +40,10 @@ def test_every_part_is_matched_run_once_and_written(recipe, tmp_path, capsys, mo
     assert text.count("\n| ") == 6  # header and rule, two parts, two rows to compare with
     assert "accuracy, a | accuracy, b" in text
     assert f"leaderboard.py {config}" in text
-    monkeypatch.setattr(tool, "match", lambda *_: pytest.fail("it was run already"))
+    monkeypatch.setattr(tool, "match", lambda *_: pytest.fail("it was run"))
     tool.main(words)
+    with pytest.raises(pytest.fail.Exception):  # other settings are other runs
+        tool.main([*words, "--cfg-options", "generation.max_new_tokens=3"])
 
 
 def test_the_nearest_candidate_is_taken():

@@ -37,7 +37,7 @@ def test_sweeps_mergers_ratios_and_frames_and_only_runs_what_is_missing(recipe, 
     assert (tmp_path / "tradeoff.png").stat().st_size > 1000
 
     ran = []
-    monkeypatch.setattr(tool, "row_of", lambda setting, found: ran.append(setting) or real(setting, found))
+    monkeypatch.setattr(tool, "row_of", lambda setting, of, found: ran.append(setting) or real(setting, of, found))
     tool.main([*words, "--frames", "4"])
     assert [(s.frames, s.merger) for s in ran] == [(4, "NoMerge"), (4, "HierarchicalTemporalMerger"), (4, "ToMe")]
     short = json.loads((tmp_path / "rows.json").read_text())

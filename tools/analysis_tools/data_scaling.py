@@ -9,7 +9,7 @@ that what is compared is the data, not the computing; every training starts from
 
 A stage that is trained as its config says is taken from the config's own work_dir if its checkpoint is there. A run
 that was stopped goes on where it was: trainings whose last checkpoint is there, and tests in ``runs.csv``, are not
-repeated.
+repeated. Each experiment (configs, options, iterations) has a folder of its own in the work dir.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from mmengine.config import Config
 from elva.utils import launch
 from elva.utils.json_file import add_json, write_json
 from elva.utils.report_text import table
-from elva.utils.run_table import RunTable
+from elva.utils.run_table import RunTable, fingerprint
 from elva.utils.stage_training import last_checkpoint, place, shorten, train_stage
 from elva.visualization.scaling_figure import draw_scaling
 from tools.analysis_tools.ablate_supervisor import TINY
@@ -43,6 +43,13 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     add_json(parser)
     launch.add_cfg_options(parser)
     return parser.parse_args(argv)
+
+
+def identity(args: argparse.Namespace) -> str:
+    """The folder of what is trained: another one for other configs, options or checkpoints to start from."""
+    configs = [launch.read_config(path, args.cfg_options) for path in args.configs]
+    trained = [last_checkpoint(cfg) for cfg in configs if cfg.get("work_dir")]
+    return fingerprint(*configs, args.iters, *(path for path in trained if path.is_file()))
 
 
 def set_share(node: Any, share: float) -> None:
@@ -124,6 +131,7 @@ def main(argv: list[str] | None = None) -> None:
         raise ValueError(f"--shares {args.shares}: give shares of the data, above 0 and at most 1.")
     if launch.read_config(args.configs[-1], args.cfg_options).get("test_dataloader") is None:
         raise ValueError(f"{args.configs[-1]} has no test_dataloader: the last config must be one that tests.")
+    args.work_dir /= identity(args)
     rows = run_all(args)
     figure = draw_scaling(rows, args.work_dir / "data_scaling.png")
     write_json(args.json, rows)

@@ -14,8 +14,8 @@ import json
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +28,10 @@ from elva.registry import MERGERS, REDUCERS
 from elva.utils import launch
 from elva.utils.json_file import add_json, write_json
 from elva.utils.report_text import amount, table
-from elva.utils.run_table import RunTable
+from elva.utils.run_table import RunTable, fingerprint
 from tools.analysis_tools.sweep import named
 
-KEYS = ("checkpoint", "part", "budget")
+KEYS = ("checkpoint", "part", "budget", "of")
 PLAIN, BLIND = "no reduction", "no reduction, blank frames"
 
 
@@ -137,36 +137,55 @@ def run_all(args: argparse.Namespace) -> list[dict[str, str]]:
         cfg.work_dir = str(args.work_dir / "log")
         return cfg
 
-    entries = read_entries(read())
+    entries: list[Entry | str] = [PLAIN, *read_entries(read()), BLIND]
     runs = RunTable(args.work_dir / "runs.csv", KEYS)
+    wanted = []
     for name, path in map(named, args.checkpoints):
-        evaluator = Evaluator(read(), path)
-        put(evaluator, None)
-        full = evaluator.cost()
-
-        def note(part: str, setting: dict[str, Any], judge: Evaluator, name: str = name, full: Any = full) -> None:
-            key = {"checkpoint": name, "part": part, "budget": f"{args.budget:g}"}
-            found = judge.run()
-            shares = {"rows": mean(found.rows) / mean(full[0]), "flops": found.flops / full[1]}
-            runs.add({**key, "setting": json.dumps(setting), **shares, "ttft": found.ttft, **found.metrics})
-
-        def missing(part: str, name: str = name) -> bool:
-            return runs.find({"checkpoint": name, "part": part, "budget": f"{args.budget:g}"}) is None
-
-        if missing(PLAIN):
-            note(PLAIN, {}, evaluator)
+        board = Board(read, path, args.budget)
         for entry in entries:
-            if missing(entry.name):
-                print(f"\n=== {name}: {entry.name} ===\n", flush=True)
-                setting = match(evaluator, entry, args.budget * mean(full[0]))
-                put(evaluator, setting, entry.inside)
-                note(entry.name, setting, evaluator)
-        if missing(BLIND):
-            unseeing = Evaluator(blind(read()), path)
-            put(unseeing, None)
-            note(BLIND, {}, unseeing)
-    wanted = {named(checkpoint)[0] for checkpoint in args.checkpoints}
-    return [row for row in runs.rows if row["checkpoint"] in wanted and row["budget"] == f"{args.budget:g}"]
+            part = entry if isinstance(entry, str) else entry.name
+            key = {"checkpoint": name, "part": part, "budget": f"{args.budget:g}", "of": board.identity(entry)}
+            if runs.find(key) is None:
+                print(f"\n=== {name}: {part} ===\n", flush=True)
+                runs.add({**key, **board.run(entry)})
+            wanted.append(runs.find(key))
+    return [row for row in wanted if row is not None]
+
+
+class Board:
+    """Runs entries on one checkpoint.
+
+    Args:
+        read: Gives the config.
+        checkpoint: Its path.
+        budget: Share of the unreduced rows.
+    """
+
+    def __init__(self, read: Callable[[], Config], checkpoint: str, budget: float) -> None:
+        self.read, self.checkpoint, self.budget = read, checkpoint, budget
+        self.evaluator = Evaluator(read(), checkpoint)
+        put(self.evaluator, None)
+        self.rows, self.flops = self.evaluator.cost()
+
+    def identity(self, entry: Entry | str) -> str:
+        """Changes with everything that the run of ``entry`` is made of."""
+        cfg = self.read()
+        cfg.pop("leaderboard")
+        return fingerprint(cfg, Path(self.checkpoint), entry if isinstance(entry, str) else asdict(entry))
+
+    def run(self, entry: Entry | str) -> dict[str, Any]:
+        """The numbers of an entry, or of ``PLAIN`` or ``BLIND``."""
+        judge, setting = self.evaluator, dict[str, Any]()
+        if entry == BLIND:
+            judge = Evaluator(blind(self.read()), self.checkpoint)
+        if isinstance(entry, Entry):
+            setting = match(judge, entry, self.budget * mean(self.rows))
+            put(judge, setting, entry.inside)
+        else:
+            put(judge, None)
+        found = judge.run()
+        shares = {"rows": mean(found.rows) / mean(self.rows), "flops": found.flops / self.flops}
+        return {"setting": json.dumps(setting), **shares, "ttft": found.ttft, **found.metrics}
 
 
 def lines(rows: Sequence[dict[str, str]], checkpoints: Sequence[str]) -> list[list[str]]:

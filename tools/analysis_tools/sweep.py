@@ -24,11 +24,12 @@ from elva.registry import MERGERS
 from elva.utils import launch
 from elva.utils.json_file import add_json, write_json
 from elva.utils.report_text import amount, table
-from elva.utils.run_table import RunTable
+from elva.utils.run_table import RunTable, fingerprint
 from elva.visualization.tradeoff_figure import draw_tradeoff, pareto_front
 from tools.analysis_tools.variants import merger_config
 
 KEYS = ("checkpoint", "frames", "size", "merger", "ratio")
+"""Columns that a person tells runs apart by; the fingerprint ``of`` what was run is another."""
 
 
 class Setting(NamedTuple):
@@ -71,6 +72,17 @@ def named(checkpoint: str) -> tuple[str, str]:
     return (name, path) if sign else (checkpoint, checkpoint)
 
 
+def existing(checkpoint: str) -> Path:
+    """The checkpoint's path.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+    """
+    if not Path(checkpoint).is_file():
+        raise FileNotFoundError(f"There is no checkpoint {checkpoint}.")
+    return Path(checkpoint)
+
+
 def settings_of(args: argparse.Namespace, cfg: Config) -> Iterator[Setting]:
     """Every run of the sweep, those that share a model and its data one after another."""
     own = (cfg.model.get("merger") or {}).get("type")
@@ -88,11 +100,12 @@ def settings_of(args: argparse.Namespace, cfg: Config) -> Iterator[Setting]:
                             yield Setting(named(checkpoint)[0], frames, size, merger, ratio)
 
 
-def row_of(setting: Setting, found: Evaluation) -> dict[str, Any]:
+def row_of(setting: Setting, of: str, found: Evaluation) -> dict[str, Any]:
     """The row of a run."""
     numbers = {name: round(value, 6) for name, value in found.metrics.items() if name.startswith(("accuracy/", "n"))}
     cost = {"flops": round(found.flops), "ttft_ms": round(1000 * found.ttft, 3)}
-    return {**setting.names, **numbers, **cost, "rows": " ".join(f"{rows:.1f}" for rows in found.rows)}
+    rows = " ".join(f"{rows:.1f}" for rows in found.rows)
+    return {**setting.names, "of": of, **numbers, **cost, "rows": rows}
 
 
 def sweep(args: argparse.Namespace) -> list[dict[str, str]]:
@@ -107,8 +120,13 @@ def sweep(args: argparse.Namespace) -> list[dict[str, str]]:
         if setting.ratio:
             MERGERS.build_with(merger_config(setting.merger, read(), setting.ratio), in_channels=1)
     sizes = {size: parse_size(size) for size in args.sizes or ()}
-    runs = RunTable(args.work_dir / "runs.csv", KEYS)
-    missing = [setting for setting in settings if runs.find(setting.names) is None]
+    runs = RunTable(args.work_dir / "runs.csv", [*KEYS, "of"])
+    of = {name: fingerprint(read(), existing(path)) for name, path in paths.items()}
+
+    def find(setting: Setting) -> dict[str, str] | None:
+        return runs.find(setting.names | {"of": of[setting.checkpoint]})
+
+    missing = [setting for setting in settings if find(setting) is None]
     for (checkpoint, frames, size), group in groupby(missing, key=lambda s: s[:3]):
         cfg = read()
         set_frames(cfg, frames, sizes.get(size))
@@ -117,9 +135,8 @@ def sweep(args: argparse.Namespace) -> list[dict[str, str]]:
         for setting in group:
             print(f"\n=== {' '.join(filter(None, setting.names.values()))} ===\n", flush=True)
             evaluator.exchange(merger_config(setting.merger, read(), setting.ratio or None))
-            runs.add(row_of(setting, evaluator.run()))
-    found = [runs.find(setting.names) for setting in settings]
-    return [row for row in found if row is not None]
+            runs.add(row_of(setting, of[checkpoint], evaluator.run()))
+    return [row for row in map(find, settings) if row is not None]
 
 
 def summary(rows: Sequence[dict[str, str]]) -> str:

@@ -123,9 +123,10 @@ class Search:
                 fullest = plan
         if fullest is None:
             least, _ = self._at(1, self.levels[-1])
+            merged = "" if self.levels[-1].ratio is None else " at the highest merge ratio"
             raise ValueError(
                 f"A budget of {self.budget.words()} cannot be met: the least that this config can do, {self.tubelet} "
-                f"frame{'s' * (self.tubelet > 1)} at the highest merge ratio, is {self.budget.words(least)}."
+                f"frame{'s' * (self.tubelet > 1)}{merged}, is {self.budget.words(least)}."
             )
         return fullest
 

@@ -54,7 +54,8 @@ class FrameFusion(Merger):
     become one row at the place of the first. If more pairs are alike than the budget asks for, the most similar that
     do are merged, and the sample is finished. When the share of alike pairs falls below ``least_share``, one prune
     follows after the next attention: the rows that the question attends to most stay, as many as the budget leaves
-    for the layers to come. Samples of a batch come to their ends at different layers.
+    for the layers to come; after the last layer but one there is none left to prune at, and the budget may be missed.
+    Samples of a batch come to their ends at different layers.
 
     Source: FrameFusion (arXiv 2501.01986). Differences from the published code: rows are averaged by size (there each
     merge is a plain mean, so that several are not); the cosine is measured on normalised rows (there raw, as
