@@ -45,6 +45,8 @@ class TubeAlignment(Supervisor):
         patch_VN = student.kind == Kind.PATCH
         finest_V2 = _finest_grids(student.grid, patch_VN)
         fine_VN = patch_VN & (student.grid == finest_V2[:, None]).all(-1)
+        if self.tube_len is not None:
+            fine_VN &= student.frame >= 0  # what spans frames is of no chunk
         taught_VT = _frames_with(fine_VN, student.frame, frames_VT)
         grids, group_V = finest_V2.unique(dim=0, return_inverse=True)
         chunks = 1 if self.tube_len is None else int(frames_VT.max()) // self.tube_len + 1
@@ -106,12 +108,13 @@ def resample(features: Tensor, grid: tuple[int, int]) -> Tensor:
 
 
 def _frames_with(chosen_VN: Tensor, frame_VN: Tensor, frames_VT: Tensor) -> Tensor:
-    """(V, T) bool: the teacher's frames that a chosen token comes from."""
+    """(V, T) bool: the teacher's frames that a chosen token comes from; all of them, for one that spans frames."""
     last = frames_VT.shape[1]  # there are no more units than frames, so an index is below
     at_VN = torch.where(chosen_VN & (frame_VN >= 0), frame_VN, last)
     has = torch.zeros(len(at_VN), last + 1, dtype=torch.bool, device=at_VN.device)
     has = has.scatter_(1, at_VN, True)
-    return has.gather(1, frames_VT.clamp(0, last - 1)) & (frames_VT >= 0)
+    spans_V1 = (chosen_VN & (frame_VN < 0)).any(1, keepdim=True)
+    return (has.gather(1, frames_VT.clamp(0, last - 1)) | spans_V1) & (frames_VT >= 0)
 
 
 def _finest_grids(grid_VN2: Tensor, patch_VN: Tensor) -> Tensor:

@@ -177,3 +177,18 @@ def test_resampling_averages_down_and_interpolates_up():
 def test_a_tube_of_no_length_is_refused():
     with pytest.raises(ValueError, match="tube_len=0"):
         TubeAlignment(C, D, tube_len=0)
+
+
+def test_tokens_that_span_frames_are_taught_by_all_frames_and_are_of_no_chunk():
+    tokens = student_of((BIG,) * 4)
+    still = tokens.x.detach()[:, : tokens.x.shape[1] // 4].repeat(1, 4, 1)  # every frame like the first
+    tokens = tokens.replace(x=still)
+    first = torch.arange(tokens.x.shape[1]) % (tokens.x.shape[1] // 4)
+    pooled = tokens.fold(torch.where(tokens.kind == Kind.PATCH, first, torch.arange(tokens.x.shape[1])))
+    assert (pooled.frame[pooled.kind == Kind.PATCH] == -1).all()
+    frames, teacher = frames_of([0, 1, 2, 3]), torch.randn(1, 4, 3, 5, D)
+    loss = TubeAlignment(C, D)
+    expected = loss(tokens, teacher, frames)["loss_tube"]
+    assert expected > 0.1
+    torch.testing.assert_close(loss(pooled, teacher, frames)["loss_tube"], expected, atol=1e-5, rtol=1e-5)
+    assert TubeAlignment(C, D, tube_len=2)(pooled, teacher, frames)["loss_tube"] == 0
