@@ -90,7 +90,11 @@ def train_and_test(configs: Sequence[Config]) -> dict[str, float]:
         if not last_checkpoint(cfg).is_file():
             train_stage(cfg)
     last = configs[-1]
-    last.load_from, last.strategy = str(last_checkpoint(last)), None
+    last.load_from, last.strategy, last.experiment_name = (
+        str(last_checkpoint(last)),
+        None,
+        f"{last.experiment_name}_test",
+    )
     return {name: float(value) for name, value in launch.build_runner(last).test().items()}
 
 
