@@ -217,12 +217,14 @@ def markdown(cells: Sequence[Sequence[str]]) -> str:
 
 
 def commit() -> str:
-    """The commit that is checked out, and whether files differ from it."""
+    """The commit that is checked out, and whether the code differs from it."""
+    git = ("git", "-C", str(Path(__file__).resolve().parents[2]))
     try:
-        words = ("git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=12")
-        return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
+        head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=True)
+        changed = subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "elva", "tools", "configs"], check=False)
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
+    return head.stdout.strip() + ("-dirty" if changed.returncode else "")
 
 
 def page(args: argparse.Namespace, rows: Sequence[dict[str, str]], command: str) -> str:
