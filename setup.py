@@ -7,6 +7,9 @@ from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
 
+OPTIONAL = ("datasets", "openai", "ray", "wups")
+"""Extras that the tests use as well."""
+
 
 def requirements(name: str) -> list[str]:
     """The lines of ``requirements/<name>.txt`` without comments."""
@@ -44,5 +47,9 @@ setup(
     package_data={"elva": ["py.typed"]},
     python_requires=">=3.11",
     install_requires=requirements("runtime"),
-    extras_require={name: requirements(name) for name in ("xformers", "dev", "docs")},
+    extras_require={
+        **{name: requirements(name) for name in OPTIONAL},
+        **{name: requirements(name) for name in ("xformers", "docs")},
+        "dev": [line for name in ("dev", *OPTIONAL) for line in requirements(name)],
+    },
 )
