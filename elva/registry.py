@@ -130,6 +130,8 @@ EVALUATORS = Registry("evaluator", ["elva.evaluation"], _roots.EVALUATOR)
 VISBACKENDS = Registry("visualization backend", ["elva.visualization"], _roots.VISBACKENDS)
 LOG_PROCESSORS = Registry("log processor", ["elva.engine"], _roots.LOG_PROCESSORS)
 
+SAMPLE_FORMATS = Registry("sample format", ["elva.datasets.formats"])
+PROMPTS = Registry("prompt", ["elva.datasets.benchmarks"])
 VIDEO_READERS = Registry("video reader", ["elva.datasets.readers"])
 FRAME_SAMPLERS = Registry("frame sampler", ["elva.datasets.sampling"])
 RESOLUTION_SCHEDULERS = Registry("resolution scheduler", ["elva.datasets.sampling"])

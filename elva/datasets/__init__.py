@@ -1,18 +1,20 @@
 """From annotation files to batches of samples."""
 
-from .annotations import load_annotations
+from .annotations import open_annotations
 from .collate import collate_samples
 from .conversation import parse_sample
+from .item_dataset import ItemDataset, SkipShareError
 from .mixture import MixtureDataset
 from .skips import SkipLog
-from .video_text import SkipShareError, VideoTextDataset
+from .video_text import VideoTextDataset
 
 __all__ = [
+    "ItemDataset",
     "MixtureDataset",
     "SkipLog",
     "SkipShareError",
     "VideoTextDataset",
     "collate_samples",
-    "load_annotations",
+    "open_annotations",
     "parse_sample",
 ]

@@ -16,6 +16,7 @@ class VideoQASample:
         answer: The reference answer; empty where there is none.
         videos: Paths, in the order of their placeholders.
         plans: The frame plan of each video.
+        choices: Letters of the options, where the answer is to be the likeliest of them instead of generated text.
         meta: Every other key of the annotation (skill, options, ...), untouched; metrics read it.
         prediction: The model's answer; filled in by ``VideoLLM`` in mode ``'predict'``.
         stats: Numbers of this prediction (tokens per layer, ...).
@@ -26,6 +27,7 @@ class VideoQASample:
     answer: str = ""
     videos: tuple[str, ...] = ()
     plans: tuple[FramePlan, ...] = ()
+    choices: tuple[str, ...] = ()
     meta: dict[str, Any] = field(default_factory=dict)
     prediction: str | None = None
     stats: dict[str, Any] = field(default_factory=dict)

@@ -89,10 +89,11 @@ def make_tiny_llm(out: str | Path, texts: Sequence[str | Path], settings: TinyLL
 
 def _lines(path: Path) -> Iterator[str]:
     """Texts of the conversations of an annotation file, without placeholders."""
-    from elva.datasets.annotations import load_annotations
+    from elva.datasets.annotations import open_annotations
 
-    for sample in load_annotations(path):
-        for turn in sample.get("conversations", ()):
+    samples = open_annotations(path)
+    for index in range(len(samples)):
+        for turn in samples[index].get("conversations", ()):
             text = turn.get("value", turn.get("content", ""))
             yield re.sub(r"<(video|image)>\s*", "", text)
 

@@ -3,7 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from elva.datasets import load_annotations
+from elva.datasets import open_annotations
+
+
+def _rows(path: Path) -> list[dict]:
+    file = open_annotations(path)
+    return [file[index] for index in range(len(file))]
 
 
 def _write(path: Path, text: str) -> Path:
@@ -15,17 +20,17 @@ def test_json_and_jsonl_give_the_same_samples(tmp_path: Path) -> None:
     samples = [{"id": "a"}, {"id": "ü"}]
     as_list = _write(tmp_path / "a.json", json.dumps(samples))
     as_lines = _write(tmp_path / "a.jsonl", "\n\n".join(json.dumps(s, ensure_ascii=False) for s in samples) + "\n")
-    assert load_annotations(as_list) == load_annotations(as_lines) == samples
+    assert _rows(as_list) == _rows(as_lines) == samples
 
 
 def test_line_separators_inside_strings_do_not_split_jsonl_lines(tmp_path: Path) -> None:
     path = _write(tmp_path / "a.jsonl", '{"id": "a\u2028b"}\n{"id": "c\x85d"}\n')
-    assert [s["id"] for s in load_annotations(path)] == ["a\u2028b", "c\x85d"]
+    assert [s["id"] for s in _rows(path)] == ["a\u2028b", "c\x85d"]
 
 
 def test_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="nowhere.json' does not exist"):
-        load_annotations(tmp_path / "nowhere.json")
+        _rows(tmp_path / "nowhere.json")
 
 
 @pytest.mark.parametrize(
@@ -42,10 +47,10 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
 )
 def test_bad_files_are_explained(tmp_path: Path, name: str, text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        load_annotations(_write(tmp_path / name, text))
+        _rows(_write(tmp_path / name, text))
 
 
 def test_binary_files_are_explained(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ValueError, match="a.json' is not UTF-8 text"):
-        load_annotations(tmp_path / "a.json")
+        _rows(tmp_path / "a.json")

@@ -69,7 +69,7 @@ def test_a_wrong_annotation_is_skipped_too(tmp_path: Path) -> None:
     dataset = VideoTextDataset(file)
     assert dataset[2]["id"] != "s2"
     error = dataset.skip_log.errors(file)["s2"]
-    assert error.startswith(f"{file}: sample 's2': the questions have 0")
+    assert error.startswith(f"{file}: item 2 (line 1): sample 's2': the questions have 0")
 
 
 @pytest.mark.parametrize(("good", "bad", "share"), [(298, 2, 0.0), (398, 5, 0.01), (0, 1, 1.0), (0, 3, 1.0)])

@@ -24,15 +24,15 @@ def test_trains_a_share_of_one_stage_and_goes_on_where_it_stopped(configs, tmp_p
 
     def train(cfg):
         data = cfg.train_dataloader.dataset
-        trained.append(("/".join(Path(cfg.work_dir).parts[-2:]), data.get("share", 1)))
+        trained.append(("/".join(Path(cfg.work_dir).parts[-2:]), data.get("take", "all")))
         return real(cfg)
 
     monkeypatch.setattr(tool, "train_stage", train)
     words = [*configs, "--iters", "4", "--work-dir", str(out), "--json", str(tmp_path / "out.json")]
     tool.main([*words, "--shares", "1"])
-    assert trained == [("full/stage1", 1), ("full/stage2", 1)]
+    assert trained == [("full/stage1", "all"), ("full/stage2", "all")]
     tool.main([*words, "--shares", "0.5", "1"])
-    assert trained[2:] == [("stage1_0.5/stage1", 0.5), ("stage1_0.5/stage2", 1)]
+    assert trained[2:] == [("stage1_0.5/stage1", "random:50%"), ("stage1_0.5/stage2", "all")]
     (table,) = out.glob("*/runs.csv")
     with table.open() as file:
         rows = list(csv.DictReader(file))
@@ -60,7 +60,7 @@ def test_a_stage_that_is_trained_already_is_taken(configs, tmp_path):
 def test_the_share_reaches_every_data_set_of_a_mixture():
     data = {"type": "Mix", "datasets": [{"dataset": {"ann_file": "a"}}, {"dataset": {"ann_file": "b"}}]}
     tool.set_share(data, 0.25)
-    assert [part["dataset"]["share"] for part in data["datasets"]] == [0.25, 0.25]
+    assert [part["dataset"]["take"] for part in data["datasets"]] == ["random:25%"] * 2
 
 
 @pytest.mark.parametrize(
@@ -75,4 +75,4 @@ def test_mistakes(words, message):
 
 
 def test_launch_is_not_disturbed():
-    assert launch.read_config(tool.TINY[0]).train_dataloader.dataset.get("share") is None
+    assert launch.read_config(tool.TINY[0]).train_dataloader.dataset.get("take") is None

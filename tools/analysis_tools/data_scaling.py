@@ -56,7 +56,7 @@ def set_share(node: Any, share: float) -> None:
     """Let every data set of annotation files under ``node``, a part of a config, use a share of its samples."""
     if isinstance(node, dict):
         if "ann_file" in node:
-            node["share"] = share
+            node["take"] = f"random:{share * 100:g}%"
         for value in node.values():
             set_share(value, share)
     elif isinstance(node, list | tuple):

@@ -20,7 +20,9 @@ _UNREAD = VideoMeta(path="", duration=0.0, fps=0.0, height=224, width=224, codec
 class LoadVideo(BaseTransform):
     """Adds ``clips``: of each of ``videos`` the frames that the sampler chose, in the sizes that the scheduler chose.
 
-    For a sample that failed before (key ``error``), every clip is one blank frame.
+    Where an item has ``bounds``, a pair (start, end) in seconds or None for each video, only that part of it is looked
+    at: the sampler is told of a video as long as the part. For a sample that failed before (key ``error``), every clip
+    is one blank frame.
 
     Args:
         reader: Config of a video reader; it reads images as well, as one-frame videos.
@@ -43,18 +45,29 @@ class LoadVideo(BaseTransform):
             clips = [self._blank(path) for path in results["videos"]]
         else:
             query = next((t["content"] for t in reversed(results["conversations"]) if t["role"] == "user"), None)
-            clips = [self.load(path, query) for path in results["videos"]]
+            bounds = results.get("bounds") or [None] * len(results["videos"])
+            clips = [self.load(path, query, part) for path, part in zip(results["videos"], bounds, strict=True)]
         return results | {"clips": clips}
 
-    def load(self, path: str, query: str | None = None) -> Clip:
-        """Return the clip of one video; its plan has the true times of the frames.
+    def plan(self, path: str, query: str | None = None, bounds: tuple[float, float] | None = None) -> FramePlan:
+        """Return the frames that :meth:`load` would read, from the video's metadata alone.
 
         Args:
             path: A video, an image, or whatever the reader takes.
             query: The question, for samplers that choose by it.
+            bounds: First and last second of the part that is looked at. Default: the whole video.
+
+        Raises:
+            ValueError: If the part is empty or begins behind the video's end.
         """
         meta = self.reader.probe(path)
-        plan = self.resolution.assign(self.sampler.plan(meta, query), meta)
+        start, part = _part(meta, bounds)
+        plan = self.resolution.assign(self.sampler.plan(part, query), part)
+        return replace(plan, seconds=tuple(start + second for second in plan.seconds)) if start else plan
+
+    def load(self, path: str, query: str | None = None, bounds: tuple[float, float] | None = None) -> Clip:
+        """Return the clip of one video; its plan has the true times of the frames. Arguments as in :meth:`plan`."""
+        plan = self.plan(path, query, bounds)
         frames_THWC, seconds_T = self.reader.read(path, plan.seconds)
         plan = replace(plan, seconds=tuple(float(second) for second in seconds_T))
         groups = plan.groups()
@@ -65,3 +78,15 @@ class LoadVideo(BaseTransform):
     def _blank(self, path: str) -> Clip:
         plan = self.resolution.assign(FramePlan((0.0,)), _UNREAD)
         return Clip(plan, (torch.full((1, 3, *plan.sizes[0]), GREY, dtype=torch.uint8),), path)
+
+
+def _part(meta: VideoMeta, bounds: tuple[float, float] | None) -> tuple[float, VideoMeta]:
+    """Where a part of a video begins, and its metadata."""
+    if bounds is None:
+        return 0.0, meta
+    start, end = max(0.0, bounds[0]), min(bounds[1], meta.duration)
+    if not start < end:
+        raise ValueError(
+            f"{meta.path}: the part from {bounds[0]:g} s to {bounds[1]:g} s is empty: the video is {meta.duration:g} s long"
+        )
+    return start, replace(meta, duration=end - start)

@@ -20,6 +20,7 @@ class PackSample(BaseTransform):
             answer=results["answer"],
             videos=tuple(results["videos"]),
             plans=tuple(clip.plan for clip in results["clips"]),
+            choices=tuple(results.get("choices", ())),
             meta=results["meta"],
             stats={"error": results["error"]} if "error" in results else {},
         )

@@ -1,0 +1,82 @@
+"""Rows that are ranges of bytes of one file, each a JSON object."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .base import AnnotationFile
+
+
+class ByteRanges(AnnotationFile):
+    """JSON objects at known places of a file; 16 bytes of memory a row.
+
+    Rows are read by place (``pread``), so processes that were forked from one another share the open file safely.
+
+    Args:
+        path: The file.
+        starts: (N,) int64, the first byte of each row.
+        ends: (N,) int64, one past the last byte of each row.
+    """
+
+    def __init__(self, path: Path, starts: np.ndarray, ends: np.ndarray) -> None:
+        if not len(starts):
+            raise ValueError(f"Annotation file '{path}' has no samples")
+        self.path = path
+        self._starts, self._ends = starts, ends
+        self._file: int | None = None
+
+    def __len__(self) -> int:
+        return len(self._starts)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        try:
+            row = json.loads(self._bytes(index))
+        except json.JSONDecodeError as error:
+            line = self._line(index) + error.lineno - 1
+            raise ValueError(f"{self.path}: line {line} is not JSON: {error.msg} (column {error.colno})") from error
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{self.where(index)} is not UTF-8 text: {error}") from error
+        if not isinstance(row, dict):
+            raise ValueError(f"{self.where(index)} is a {type(row).__name__}, expected an object")
+        return row
+
+    def where(self, index: int) -> str:
+        return f"{self.path}: line {self._line(index)}"
+
+    def _line(self, index: int) -> int:
+        """Number of the line that a row begins in, from 1."""
+        return _newlines(self.path, int(self._starts[index])) + 1
+
+    def _bytes(self, index: int) -> bytes:
+        if self._file is None:
+            self._file = os.open(self.path, os.O_RDONLY)
+        start, end = int(self._starts[index]), int(self._ends[index])
+        row = os.pread(self._file, end - start, start)
+        if len(row) != end - start:
+            raise ValueError(f"{self.path} became shorter while it was read: do not write to a file that is trained on")
+        return row
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_file": None}  # another process opens it itself
+
+    def __del__(self) -> None:
+        if getattr(self, "_file", None) is not None:
+            os.close(self._file)
+
+
+def blocks(path: Path, size: int = 1 << 24) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the place and the bytes (uint8) of each block of a file."""
+    with path.open("rb") as file:
+        place = 0
+        while block := file.read(size):
+            yield place, np.frombuffer(block, np.uint8)
+            place += len(block)
+
+
+def _newlines(path: Path, end: int) -> int:
+    """Line ends among the first ``end`` bytes of a file."""
+    return sum(int((block[: max(0, end - place)] == ord("\n")).sum()) for place, block in blocks(path) if place < end)

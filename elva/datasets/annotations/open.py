@@ -1,0 +1,30 @@
+"""Which kind of annotation file a path is."""
+
+from pathlib import Path
+
+from .base import AnnotationFile, check_exists
+from .json_array import JSONArray
+from .json_lines import JSONLines
+
+_KINDS: dict[str, type[JSONArray] | type[JSONLines]] = {
+    ".json": JSONArray,
+    ".jsonl": JSONLines,
+    ".ndjson": JSONLines,
+}
+
+
+def open_annotations(path: str | Path) -> AnnotationFile:
+    """Open an annotation file by its suffix.
+
+    Args:
+        path: ``.json`` (an array of objects) or ``.jsonl`` (one object a line).
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is of another kind, or is not what its suffix says.
+    """
+    path = check_exists(path)
+    kind = _KINDS.get(path.suffix.lower())
+    if kind is None:
+        raise ValueError(f"Annotation file '{path}': its suffix is none of {', '.join(_KINDS)}")
+    return kind(path)
