@@ -22,12 +22,12 @@ class VideoTextDataset(ItemDataset):
         ann_file: One annotation file, or several that are read as one; see :func:`open_annotations` for their kinds.
         data_root: What the paths in the annotations are relative to.
         pipeline: Transforms (or their configs), applied in order to dict(id, videos, conversations, meta).
-        format: Config of the rows' format (``SAMPLE_FORMATS``). Default: found by each row's keys.
         mode: ``'train'`` or ``'test'``. Default: ``'train'``.
         max_skip_share: Share of the data set's samples that may be skipped in training (one always may).
             Default: 0.01.
         take: Which samples are used: ``'all'``, ``'first:10%'``, ``'end:10%'``, ``'random:10%'`` (always the same
             ones; a smaller share is a part of a larger one), or a number, ``'first:1000'``. Default: ``'all'``.
+        format: Config of the rows' format (``SAMPLE_FORMATS``). Default: found by each row's keys.
 
     Raises:
         FileNotFoundError: If an annotation file does not exist.
@@ -39,10 +39,10 @@ class VideoTextDataset(ItemDataset):
         ann_file: str | Sequence[str],
         data_root: str = "",
         pipeline: Sequence[dict[str, Any] | Transform] = (),
-        format: dict[str, Any] | None = None,
         mode: str = "train",
         max_skip_share: float = 0.01,
         take: str = "all",
+        format: dict[str, Any] | None = None,
     ) -> None:
         super().__init__(pipeline, mode, max_skip_share)
         names = [ann_file] if isinstance(ann_file, str) else list(ann_file)
