@@ -60,7 +60,12 @@ class LoadVideo(BaseTransform):
         Raises:
             ValueError: If the part is empty or begins behind the video's end.
         """
-        meta = self.reader.probe(path)
+        return self.plan_of(self.reader.probe(path), query, bounds)
+
+    def plan_of(
+        self, meta: VideoMeta, query: str | None = None, bounds: tuple[float, float] | None = None
+    ) -> FramePlan:
+        """The same where the metadata is known; nothing is read. Arguments and errors as in :meth:`plan`."""
         start, part = _part(meta, bounds)
         plan = self.resolution.assign(self.sampler.plan(part, query), part)
         return replace(plan, seconds=tuple(start + second for second in plan.seconds)) if start else plan
