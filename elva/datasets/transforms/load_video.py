@@ -92,6 +92,6 @@ def _part(meta: VideoMeta, bounds: tuple[float, float] | None) -> tuple[float, V
     start, end = max(0.0, bounds[0]), min(bounds[1], meta.duration)
     if not start < end:
         raise ValueError(
-            f"{meta.path}: the part from {bounds[0]:g} s to {bounds[1]:g} s is empty: the video is {meta.duration:g} s long"
+            f"{meta.path}: the part from {bounds[0]:g} s to {bounds[1]:g} s is empty: the video has {meta.duration:g} s"
         )
     return start, replace(meta, duration=end - start)
