@@ -109,7 +109,7 @@ def _where(component: Any) -> str:
 
 
 MODELS = Registry("model", ["elva.models"], _roots.MODELS)
-DATASETS = Registry("dataset", ["elva.datasets"], _roots.DATASETS)
+DATASETS = Registry("dataset", ["elva.datasets", "elva.datasets.benchmarks"], _roots.DATASETS)
 TRANSFORMS = Registry("transform", ["elva.datasets.transforms"], _roots.TRANSFORMS)
 DATA_SAMPLERS = Registry("data sampler", ["elva.datasets"], _roots.DATA_SAMPLERS)
 METRICS = Registry("metric", ["elva.evaluation"], _roots.METRICS)

@@ -14,8 +14,8 @@ class Question:
         id: Unique in its benchmark.
         video: Path relative to the benchmark's folder.
         text: The question alone: no options, no instructions.
-        answer: The reference answer of an open question; None where it is not published.
-        options: Of multiple choice, without letters.
+        answer: The reference answer of an open question; None where it is not published, and for multiple choice.
+        options: Of multiple choice, without letters; of an open question, what could be answered, where that is known.
         correct: Which of ``options`` is right, from 0; None where it is not published, and for open questions.
         bounds: First and last second of the part of the video that is asked about. Default: all of it.
         subtitles: Path of the subtitle file, relative to the benchmark's folder. Default: it has none.
@@ -39,6 +39,11 @@ class Question:
             raise ValueError(
                 f"question '{self.id}': option {self.correct} of {len(self.options)} cannot be the right one"
             )
+
+    @property
+    def is_choice(self) -> bool:
+        """Whether one of the options is to be chosen."""
+        return bool(self.options) and self.answer is None
 
     @property
     def letters(self) -> str:

@@ -1,0 +1,74 @@
+"""What a model is asked, given a question of a benchmark."""
+
+from abc import ABC, abstractmethod
+
+from elva.registry import PROMPTS
+from elva.structures import Question
+
+LETTER = "Answer with the option's letter from the given choices directly."
+SHORT = "Answer the question using a single word or phrase."
+
+
+class Prompt(ABC):
+    """Writes the text that follows the video."""
+
+    @abstractmethod
+    def write(self, question: Question, subtitles: str = "") -> str:
+        """Return the text.
+
+        Args:
+            question: The question.
+            subtitles: What is said in the video; empty where no subtitles are used.
+        """
+
+
+@PROMPTS.register_module()
+class MultipleChoicePrompt(Prompt):
+    """Subtitles, the question, its options one a line, and how to answer; the wording of lmms-eval.
+
+    Args:
+        before: A line in front of everything. Default: none.
+        after: The last line. Default: asks for the letter alone.
+        option: How an option is written, with the fields ``letter`` and ``text``. Default: ``'{letter}. {text}'``.
+        subtitles: How subtitles are introduced, with the field ``text``.
+    """
+
+    def __init__(
+        self,
+        before: str = "",
+        after: str = LETTER,
+        option: str = "{letter}. {text}",
+        subtitles: str = "This video's subtitles are listed below:\n{text}",
+    ) -> None:
+        self.before, self.after, self.option, self.subtitles = before, after, option, subtitles
+
+    def write(self, question: Question, subtitles: str = "") -> str:
+        options = [
+            self.option.format(letter=letter, text=text)
+            for letter, text in zip(question.letters, question.options, strict=True)
+        ]
+        said = self.subtitles.format(text=subtitles) if subtitles else ""
+        return "\n".join(line for line in (said, self.before, question.text, *options, self.after) if line)
+
+
+@PROMPTS.register_module()
+class OpenPrompt(Prompt):
+    """Subtitles, the question, and how to answer.
+
+    Args:
+        before: A line in front of the question. Default: none.
+        after: The last line. Default: asks for a word or a phrase.
+        subtitles: How subtitles are introduced, with the field ``text``.
+    """
+
+    def __init__(
+        self,
+        before: str = "",
+        after: str = SHORT,
+        subtitles: str = "This video's subtitles are listed below:\n{text}",
+    ) -> None:
+        self.before, self.after, self.subtitles = before, after, subtitles
+
+    def write(self, question: Question, subtitles: str = "") -> str:
+        said = self.subtitles.format(text=subtitles) if subtitles else ""
+        return "\n".join(line for line in (said, self.before, question.text, self.after) if line)
