@@ -73,6 +73,10 @@ class ItemDataset(Dataset):
     def where(self, index: int) -> str:
         """The place of sample ``index``: its file and its line or row."""
 
+    def protocol(self) -> dict[str, Any]:
+        """What decides the answers beside the model: everything that must be told with a score."""
+        return {"dataset": type(self).__name__, "source": self.source}
+
     @property
     def metainfo(self) -> dict[str, Any]:
         """What MMEngine's loops hand to the evaluator."""

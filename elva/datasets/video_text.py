@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from elva.registry import DATASETS, SAMPLE_FORMATS
+from elva.utils.digests import file_digest
 
 from .annotations import AnnotationFile, open_annotations
 from .conversation import VIDEO_TAG, parse_sample
@@ -50,6 +51,7 @@ class VideoTextDataset(ItemDataset):
         self.format = SAMPLE_FORMATS.build(format or {"type": "AutoFormat"})
         self.files: list[AnnotationFile] = [open_annotations(name) for name in names]
         self._ends = np.cumsum([len(file) for file in self.files])
+        self.take = take
         self._taken = taken(int(self._ends[-1]), take)
         self._source = ", ".join(names)
 
@@ -82,6 +84,11 @@ class VideoTextDataset(ItemDataset):
         question = {"role": "user", "content": VIDEO_TAG * max(1, len(videos))}
         name = str(meta.get("id", self._number(file, row)))
         return {"id": name, "videos": videos or [""], "conversations": [question], "meta": meta}
+
+    def protocol(self) -> dict[str, Any]:
+        paths = [file.path for file in self.files]
+        digests = {path.name: file_digest(path) for path in paths if path.is_file()}
+        return {"dataset": type(self).__name__, "files": digests, "take": self.take}
 
     def where(self, index: int) -> str:
         file, row = self._locate(index)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from elva.registry import PROMPTS
 from elva.structures import Question
+from elva.utils.digests import files_digest
 
 from ..conversation import VIDEO_TAG
 from ..item_dataset import ItemDataset, Transform
@@ -121,6 +122,7 @@ class Benchmark(ItemDataset):
         """What decides the answers beside the model: everything that must be told with a score."""
         return {
             "benchmark": type(self).__name__,
+            "files": files_digest(self.root, self.annotation_files()),
             "questions": len(self.questions),
             "take": self.take,
             "prompt": self.prompt_config,

@@ -1,5 +1,6 @@
-"""Training loops."""
+"""Training and evaluation loops."""
 
+from .evaluation_loop import EvaluationLoop
 from .resumable_iter_loop import ResumableIterLoop
 
-__all__ = ["ResumableIterLoop"]
+__all__ = ["EvaluationLoop", "ResumableIterLoop"]

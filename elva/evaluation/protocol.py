@@ -1,0 +1,74 @@
+"""What must be told with a score, so that it can be repeated and compared."""
+
+import hashlib
+import importlib.metadata
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+
+from elva.utils.digests import file_digest
+from elva.version import __version__
+
+PACKAGES = ("torch", "transformers", "tokenizers", "mmengine", "numpy", "av", "decord2")
+
+
+def make_protocol(
+    cfg: Config, dataset: Any, metrics: Sequence[Any], exact: bool, device: str, precision: str
+) -> dict[str, Any]:
+    """Return everything that decides the predictions and the score.
+
+    How fast they come (batch size, workers, processes) and where they lie is not in it.
+
+    Args:
+        cfg: The run's config; its ``load_from`` is the checkpoint.
+        dataset: The test data; its ``protocol()`` is asked.
+        metrics: The evaluator's; their ``protocol()`` is asked.
+        exact: Whether each sample goes through the model alone.
+        device: Type of the model's device.
+        precision: Of the model's arithmetic.
+    """
+    steps = {step["type"]: step for step in _plain(cfg.test_dataloader.dataset).get("pipeline", [])}
+    load = steps.pop("LoadVideo", {})
+    checkpoint = cfg.get("load_from")
+    return {
+        "data": dataset.protocol(),
+        "frames": load.get("sampler"),
+        "resolution": load.get("resolution"),
+        "reader": load.get("reader"),
+        "steps": list(steps.values()),
+        "model": _plain(cfg.model),
+        "checkpoint": {"file": Path(checkpoint).name, "sha256": file_digest(Path(checkpoint))} if checkpoint else None,
+        "metrics": [metric.protocol() for metric in metrics],
+        "seed": (cfg.get("randomness") or {}).get("seed"),
+        "exact": exact,
+        "device": device,
+        "precision": precision,
+        "versions": versions(),
+    }
+
+
+def protocol_digest(protocol: Mapping[str, Any]) -> str:
+    """Twelve characters that change with anything in the protocol."""
+    return hashlib.sha256(json.dumps(protocol, sort_keys=True).encode()).hexdigest()[:12]
+
+
+def versions() -> dict[str, str]:
+    """Of Python, of elva, and of what decides its numbers."""
+    return {
+        "python": platform.python_version(),
+        "elva": __version__,
+        **{name: importlib.metadata.version(name) for name in PACKAGES},
+    }
+
+
+def _plain(node: Any) -> Any:
+    """A part of a config as JSON can hold it."""
+    if isinstance(node, Mapping):
+        return {str(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [_plain(value) for value in node]
+    return node if isinstance(node, str | int | float | bool | None) else str(node)
