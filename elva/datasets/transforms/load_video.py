@@ -9,7 +9,8 @@ from mmcv.transforms import BaseTransform
 from elva.registry import FRAME_SAMPLERS, RESOLUTION_SCHEDULERS, TRANSFORMS, VIDEO_READERS
 from elva.structures import Clip, FramePlan, VideoMeta
 
-from ..sampling.resize import resize_frames
+from ..frame_cache import CachedVideo, FrameCache
+from ..open_video import OpenVideo
 from .blank_frames import GREY
 
 _UNREAD = VideoMeta(path="", duration=0.0, fps=0.0, height=224, width=224, codec="image")
@@ -28,10 +29,19 @@ class LoadVideo(BaseTransform):
         reader: Config of a video reader; it reads images as well, as one-frame videos.
         sampler: Config of a frame sampler.
         resolution: Config of a resolution scheduler.
+        cache: ``directory`` and (optionally) ``max_bytes`` of a :class:`FrameCache`, which keeps the frames on disk, so
+            that no video is decoded twice. Default: none.
     """
 
-    def __init__(self, reader: dict[str, Any], sampler: dict[str, Any], resolution: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        reader: dict[str, Any],
+        sampler: dict[str, Any],
+        resolution: dict[str, Any],
+        cache: dict[str, Any] | None = None,
+    ) -> None:
         self.reader = VIDEO_READERS.build(reader)
+        self.cache = FrameCache(reader, **cache) if cache else None
         self.sampler = FRAME_SAMPLERS.build(sampler)
         self.resolution = RESOLUTION_SCHEDULERS.build(resolution)
 
@@ -60,7 +70,8 @@ class LoadVideo(BaseTransform):
         Raises:
             ValueError: If the part is empty or begins behind the video's end.
         """
-        return self.plan_of(self.reader.probe(path), query, bounds)
+        with self.open(path) as video:
+            return self.plan_of(video.meta, query, bounds)
 
     def plan_of(
         self, meta: VideoMeta, query: str | None = None, bounds: tuple[float, float] | None = None
@@ -72,13 +83,12 @@ class LoadVideo(BaseTransform):
 
     def load(self, path: str, query: str | None = None, bounds: tuple[float, float] | None = None) -> Clip:
         """Return the clip of one video; its plan has the true times of the frames. Arguments as in :meth:`plan`."""
-        plan = self.plan(path, query, bounds)
-        frames_THWC, seconds_T = self.reader.read(path, plan.seconds)
-        plan = replace(plan, seconds=tuple(float(second) for second in seconds_T))
-        groups = plan.groups()
-        if len(groups) == 1:  # the usual case: no frame has to be picked out
-            return Clip(plan, (resize_frames(frames_THWC, plan.sizes[0]),), path)
-        return Clip(plan, tuple(resize_frames(frames_THWC[index], size) for size, index in groups.items()), path)
+        with self.open(path) as video:
+            return video.clip(self.plan_of(video.meta, query, bounds))
+
+    def open(self, path: str) -> OpenVideo:
+        """The video of ``path``, for a ``with`` statement: its metadata, and the frames of any plan."""
+        return OpenVideo(path, self.reader) if self.cache is None else CachedVideo(path, self.reader, self.cache)
 
     def _blank(self, path: str) -> Clip:
         plan = self.resolution.assign(FramePlan((0.0,)), _UNREAD)

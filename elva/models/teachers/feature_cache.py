@@ -5,29 +5,23 @@ Legend: V videos, T frames of the longest, S side in pixels, h w the teacher's m
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-from mmengine.logging import MMLogger
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from elva.structures import Clip, FramePlan
+from elva.utils.media_path import path_identity
+from elva.utils.tensor_store import TensorStore
 
 from .base import Teacher
 
 
 class FeatureCache:
-    """Tensors by key, one safetensors file each, shared by processes and runs.
+    """A teacher's features by key, in a :class:`~elva.utils.tensor_store.TensorStore`.
 
-    A file appears in one step (written beside, then renamed), so a reader never sees half of one. Whatever goes wrong
-    with a file costs a computation, never a run: an unreadable one is deleted, a full disk ends the storing, and the
-    log says so. Features depend on the frames that the plan names; a pipeline that changes pixels at random (flips,
-    colour jitter) must not use a cache.
+    Features depend on the frames that the plan names; a pipeline that changes pixels at random (flips, colour jitter)
+    must not use a cache.
 
     Args:
         directory: Where to keep the files; created when the first one is written.
@@ -35,10 +29,7 @@ class FeatureCache:
     """
 
     def __init__(self, directory: str, max_bytes: int | None = None) -> None:
-        self.directory = Path(directory)
-        self.max_bytes = max_bytes
-        self._bytes = sum(size for _, size, _ in self._files()) if max_bytes is not None else 0
-        self._storing = True
+        self._store = TensorStore(directory, max_bytes, "Feature cache")
 
     def get_or_compute(self, keys: Sequence[str], compute: Callable[[list[int]], Sequence[Tensor]]) -> list[Tensor]:
         """The tensor of each key, on the CPU where it was stored, as computed where it was not.
@@ -48,73 +39,14 @@ class FeatureCache:
             compute: Called at most once, with the places in ``keys`` of those that are not stored; returns a tensor
                 for each (a stacked tensor will do).
         """
-        found = [self._load(key) for key in keys]
+        stored = [self._store.get(key) for key in keys]
+        found = [tensors["features"] if tensors else None for tensors in stored]
         missing = [place for place, tensor in enumerate(found) if tensor is None]
         if missing:
             for place, tensor in zip(missing, compute(missing), strict=True):
                 found[place] = tensor
-                self._store(keys[place], tensor)
+                self._store.put(keys[place], {"features": tensor})
         return [tensor for tensor in found if tensor is not None]
-
-    def _path(self, key: str) -> Path:
-        return self.directory / key[:2] / f"{key}.safetensors"
-
-    def _load(self, key: str) -> Tensor | None:
-        path = self._path(key)
-        try:
-            tensor = load_file(path)["features"]
-            if self.max_bytes is not None:
-                os.utime(path)  # used now
-            return tensor
-        except FileNotFoundError:
-            return None
-        except (SafetensorError, KeyError, OSError) as error:
-            MMLogger.get_current_instance().warning(f"Feature cache: {path} is unreadable ({error}); made anew.")
-            path.unlink(missing_ok=True)
-            return None
-
-    def _store(self, key: str, tensor: Tensor) -> None:
-        if not self._storing:
-            return
-        path = self._path(key)
-        temporary = ""
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-            os.close(handle)
-            save_file({"features": tensor.detach().cpu().contiguous()}, temporary)
-            size = os.path.getsize(temporary)
-            os.replace(temporary, path)
-        except (OSError, SafetensorError) as error:
-            self._storing = False
-            if temporary:
-                Path(temporary).unlink(missing_ok=True)
-            MMLogger.get_current_instance().warning(f"Feature cache: {path} cannot be written ({error}); storing ends.")
-            return
-        self._bytes += size
-        if self.max_bytes is not None and self._bytes > self.max_bytes:
-            self._evict(int(self.max_bytes * 0.9))
-
-    def _evict(self, target: int) -> None:
-        """Delete the files unused for longest until at most ``target`` bytes are left."""
-        files = sorted(self._files())
-        self._bytes = sum(size for _, size, _ in files)  # other processes write here too
-        for _, size, path in files:
-            if self._bytes <= target:
-                break
-            path.unlink(missing_ok=True)
-            self._bytes -= size
-
-    def _files(self) -> list[tuple[float, int, Path]]:
-        """(time of last use, bytes, path) of every file."""
-        files = []
-        for path in self.directory.glob("*/*.safetensors"):
-            try:
-                stat = path.stat()
-            except FileNotFoundError:  # another process deleted it
-                continue
-            files.append((stat.st_mtime, stat.st_size, path))
-        return files
 
 
 def feature_key(path: str, plan: FramePlan, identity: str) -> str:
@@ -124,14 +56,12 @@ def feature_key(path: str, plan: FramePlan, identity: str) -> str:
     teacher's pass would cost more than the pass. A file that is copied or touched is computed anew.
 
     Args:
-        path: Video file, or folder of frames.
+        path: Video file, folder of frames, or member of a tar shard.
         plan: Which frames, at which sizes.
         identity: The teacher's ``identity``.
     """
-    file = Path(path).resolve()
-    entries = sorted(file.iterdir()) if file.is_dir() else [file]
-    stats = [(str(entry), entry.stat().st_size, entry.stat().st_mtime_ns) for entry in entries]
-    return hashlib.sha256(json.dumps([stats, plan.seconds, plan.sizes, identity]).encode()).hexdigest()
+    parts = [path_identity(path), plan.seconds, plan.sizes, identity]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def cached_features(cache: FeatureCache, teacher: Teacher, clips: Sequence[Clip], frames_VTCHW: Tensor) -> Tensor:

@@ -69,7 +69,7 @@ def test_a_full_disk_ends_the_storing_not_the_run(tmp_path, monkeypatch, warning
     def full(tensors, path):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("elva.models.teachers.feature_cache.save_file", full)
+    monkeypatch.setattr("elva.utils.tensor_store.save_file", full)
     cache, computer = FeatureCache(str(tmp_path)), Computer()
     for _ in range(2):
         assert len(cache.get_or_compute(KEYS, computer)) == 3
