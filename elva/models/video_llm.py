@@ -13,7 +13,7 @@ from mmengine.model import BaseModel
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from elva.models.llms import Assembly, Sampling, Trace, assemble, generate
+from elva.models.llms import Assembly, Choices, Sampling, Trace, assemble, generate
 from elva.models.mergers import Merger
 from elva.models.reducers import ReduceContext, TokenReducer, check_chain, signals
 from elva.models.teachers import FeatureCache, cached_features, teacher_frames
@@ -180,16 +180,18 @@ class VideoLLM(BaseModel):
 
     @torch.no_grad()
     def predict(self, inputs: dict[str, Any], data_samples: list[VideoQASample]) -> list[VideoQASample]:
-        """Write an answer into each sample."""
+        """Write an answer into each sample: generated text, or, where it has ``choices``, the likeliest of them."""
+        choices = Choices(self.text_tokenizer, data_samples)
         assembly, _ = self.assemble(inputs)
         trace = Trace()
         stops = stop_ids(self.text_tokenizer)
-        answers = generate(self.llm, assembly.state, stops, self.sampling, self.merger, trace=trace)
+        answers = generate(self.llm, assembly.state, stops, self.sampling, self.merger, trace=trace, choices=choices)
         texts = self.text_tokenizer.batch_decode(answers, skip_special_tokens=True)
         rows = torch.stack(trace.rows, dim=1).tolist()
         for sample, text, tokens_per_layer in zip(data_samples, texts, rows, strict=True):
             sample.prediction = text.strip()
             sample.stats["tokens_per_layer"] = tokens_per_layer
+        choices.write()
         return data_samples
 
     def _reduce(self, tokens: VideoTokens, inputs: dict[str, Any], video_id: int) -> VideoTokens:

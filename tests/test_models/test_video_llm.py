@@ -225,6 +225,62 @@ def test_a_batch_predicts_what_each_sample_predicts_alone(make_model):
     assert together == alone
 
 
+COLOURS_ASKED = ("red", "green", "blue", "grey")
+
+
+def choosing_batch(model, choosing=(0, 1, 2)):
+    batch = mixed_batch(model, training=False)
+    for index in choosing:
+        batch["data_samples"][index].choices = COLOURS_ASKED
+    return batch
+
+
+@pytest.mark.parametrize("merger", [None, {"type": "HierarchicalTemporalMerger", "layers": (1, 2)}])
+def test_option_logits_are_those_of_the_token_behind_the_prompt(make_model, merger):
+    """A pass over the whole sequence, without a cache and without padding taken in, gives the same."""
+    model = make_model(merger=merger).eval()
+    ids = model.text_tokenizer.convert_tokens_to_ids(COLOURS_ASKED)
+    batch = choosing_batch(model)
+    samples = model(**batch, mode="predict")
+    with torch.no_grad():
+        state = model.llm(model.assemble(batch["inputs"])[0].state, model.merger)
+        for sample, h_LC, valid_L in zip(samples, state.h, state.valid, strict=True):
+            expected = model.llm.logits(h_LC[valid_L])[-1][ids]
+            assert list(sample.stats["option_logits"]) == list(COLOURS_ASKED)
+            assert list(sample.stats["option_logits"].values()) == pytest.approx(expected.tolist(), abs=1e-5)
+            assert sample.prediction == COLOURS_ASKED[int(expected.argmax())]
+            assert len(sample.stats["tokens_per_layer"]) == 4
+
+
+def test_samples_with_and_without_choices_share_a_batch(make_model):
+    model = make_model(generation={"max_new_tokens": 6}).eval()
+    chosen = model(**choosing_batch(model), mode="predict")
+    free = model(**mixed_batch(model, training=False), mode="predict")
+    mixed = model(**choosing_batch(model, choosing=(1,)), mode="predict")
+    assert [s.prediction for s in mixed] == [free[0].prediction, chosen[1].prediction, free[2].prediction]
+    assert ["option_logits" in s.stats for s in mixed] == [False, True, False]
+
+
+def test_choosing_takes_no_step_of_decoding(make_model, monkeypatch):
+    model = make_model().eval()
+    calls = []
+    forward = HFDecoder.forward
+    monkeypatch.setattr(HFDecoder, "forward", lambda self, *a, **k: calls.append(1) or forward(self, *a, **k))
+    model(**choosing_batch(model), mode="predict")
+    assert len(calls) == 1
+
+
+def test_choices_that_are_no_tokens_are_refused(make_model):
+    model = make_model().eval()
+    batch = mixed_batch(model, training=False)
+    batch["data_samples"][0].choices = ("red", "red green")
+    with pytest.raises(ValueError, match="option 'red green' is no token of its own"):
+        model(**batch, mode="predict")
+    batch["data_samples"][0].choices = ("A", "B")  # both are [unknown] to this tokenizer
+    with pytest.raises(ValueError, match="does not tell"):
+        model(**batch, mode="predict")
+
+
 def test_blank_video_changes_the_state_behind_it(make_model):
     model = make_model().eval()
 

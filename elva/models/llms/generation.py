@@ -13,6 +13,7 @@ from elva.structures import Kind, SequenceState, SourceMap
 
 from .base import DecoderLLM
 from .cache import KVCache
+from .choose import Choices
 from .trace import Trace
 
 
@@ -49,6 +50,7 @@ def generate(
     merger: Merger | None = None,
     cache: KVCache | None = None,
     trace: Trace | None = None,
+    choices: Choices | None = None,
 ) -> list[list[int]]:
     """Continue each sample of a batch until a stop token.
 
@@ -63,6 +65,7 @@ def generate(
         merger: For the prefill; its ``cache_selector``, if it has one, for decoding. Default: none.
         cache: Of what stands before ``state`` (a video's prefix). Default: nothing does.
         trace: Takes the numbers of the prefill. Default: none.
+        choices: Takes the logits that follow the prompts; samples that have any are not continued. Default: none.
 
     Returns:
         B lists of token ids.
@@ -75,9 +78,10 @@ def generate(
     h_BC = out.h.gather(1, (out.lengths - 1)[:, None, None].expand(-1, 1, out.h.shape[2])).squeeze(1)
     stops = torch.tensor(stop_ids, device=h_BC.device)
     answers: list[list[int]] = [[] for _ in h_BC]
-    open_B = torch.ones(len(h_BC), dtype=torch.bool, device=h_BC.device)
+    logits_BV = llm.logits(h_BC)
+    open_B = choices.take(logits_BV) if choices else torch.ones(len(h_BC), dtype=torch.bool, device=h_BC.device)
     for step in range(sampling.max_new_tokens):
-        id_B = _choose(llm.logits(h_BC), sampling, random)
+        id_B = _choose(logits_BV, sampling, random)
         open_B &= ~torch.isin(id_B, stops)
         tokens, going = torch.stack((id_B, open_B)).tolist()  # one synchronisation
         for answer, token, goes_on in zip(answers, tokens, going, strict=True):
@@ -87,6 +91,7 @@ def generate(
             break
         assert cache.next_pos is not None
         h_BC = llm(_next_row(llm.embed(id_B), cache.next_pos), cache=cache, selector=selector).h.squeeze(1)
+        logits_BV = llm.logits(h_BC)
     return answers
 
 
