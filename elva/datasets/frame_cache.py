@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from elva.structures import Clip, FramePlan, VideoMeta
+from elva.utils.digests import file_digest
 from elva.utils.media_path import path_identity
 from elva.utils.tensor_store import TensorStore
 
@@ -100,8 +101,7 @@ def _digest(path: str) -> str:
     """A digest of a file's content."""
     if Path(path).is_dir():
         return hashlib.sha256(json.dumps(path_identity(path)).encode()).hexdigest()
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_digest(Path(path))
 
 
 def _packed(clip: Clip) -> dict[str, Tensor]:

@@ -1,15 +1,13 @@
 """Conversations about videos and images, from annotation files."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from elva.registry import DATASETS, SAMPLE_FORMATS
-from elva.utils.digests import file_digest
 
-from .annotations import AnnotationFile, open_annotations
+from .annotations import AnnotationFile, annotation_paths, open_annotations
 from .conversation import VIDEO_TAG, parse_sample
 from .item_dataset import ItemDataset, Transform
 from .take import taken
@@ -20,7 +18,8 @@ class VideoTextDataset(ItemDataset):
     """Samples of annotation files, each run through a pipeline; see :class:`ItemDataset` for what becomes of bad ones.
 
     Args:
-        ann_file: One annotation file, or several that are read as one; see :func:`open_annotations` for their kinds.
+        ann_file: One annotation file, or several that are read as one; see :func:`open_annotations` for their kinds,
+            :func:`annotation_paths` for patterns such as ``'train/{00000..00099}.tar'``.
         data_root: What the paths in the annotations are relative to.
         pipeline: Transforms (or their configs), applied in order to dict(id, videos, conversations, meta).
         mode: ``'train'`` or ``'test'``. Default: ``'train'``.
@@ -49,11 +48,13 @@ class VideoTextDataset(ItemDataset):
         names = [ann_file] if isinstance(ann_file, str) else list(ann_file)
         self.data_root = data_root
         self.format = SAMPLE_FORMATS.build(format or {"type": "AutoFormat"})
-        self.files: list[AnnotationFile] = [open_annotations(name) for name in names]
+        self.files: list[AnnotationFile] = [open_annotations(path) for path in annotation_paths(names)]
         self._ends = np.cumsum([len(file) for file in self.files])
+        self._source = ", ".join(names)
+        if not self._ends[-1]:
+            raise ValueError(f"{self._source} has no samples")
         self.take = take
         self._taken = taken(int(self._ends[-1]), take)
-        self._source = ", ".join(names)
 
     def __len__(self) -> int:
         return len(self._taken)
@@ -62,15 +63,21 @@ class VideoTextDataset(ItemDataset):
     def source(self) -> str:
         return self._source
 
+    @property
+    def file_sizes(self) -> list[int]:
+        """How many samples of each file are used; those of a file follow one another (``ShardSampler`` asks)."""
+        ends = np.searchsorted(self._taken, self._ends)
+        return np.diff(ends, prepend=0).tolist()
+
     def raw(self, index: int) -> dict[str, Any]:
         file, row = self._locate(index)
         content = file[row]  # its errors name the place
         try:
             sample = self.format.convert(content)
-            sample.setdefault("id", self._number(file, row))
+            sample.setdefault("id", file.name(row))
             return parse_sample(sample, self.data_root, answered=self.mode == "train")
         except ValueError as error:
-            name = content.get("id", self._number(file, row))
+            name = content.get("id", file.name(row))
             raise ValueError(f"{file.where(row)}: sample '{name}': {error}") from error
 
     def blank(self, index: int) -> dict[str, Any]:
@@ -82,12 +89,11 @@ class VideoTextDataset(ItemDataset):
         media = [meta.get(key) or [] for key in ("video", "image")]
         videos = [str(path) for value in media for path in ([value] if isinstance(value, str) else value)]
         question = {"role": "user", "content": VIDEO_TAG * max(1, len(videos))}
-        name = str(meta.get("id", self._number(file, row)))
+        name = str(meta.get("id", file.name(row)))
         return {"id": name, "videos": videos or [""], "conversations": [question], "meta": meta}
 
     def protocol(self) -> dict[str, Any]:
-        paths = [file.path for file in self.files]
-        digests = {path.name: file_digest(path) for path in paths if path.is_file()}
+        digests = {file.path.name: digest for file in self.files if (digest := file.digest())}
         return {"dataset": type(self).__name__, "files": digests, "take": self.take}
 
     def where(self, index: int) -> str:
@@ -99,8 +105,3 @@ class VideoTextDataset(ItemDataset):
         place = int(self._taken[index])
         number = int(np.searchsorted(self._ends, place, side="right"))
         return self.files[number], place - (int(self._ends[number - 1]) if number else 0)
-
-    @staticmethod
-    def _number(file: AnnotationFile, row: int) -> str:
-        """An id for a row that has none."""
-        return f"{Path(file.path).stem}-{row}"

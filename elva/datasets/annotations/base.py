@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
+from elva.utils.digests import file_digest
+
 
 class AnnotationFile(ABC):
     """The rows of one annotation file, read when they are asked for and never kept.
@@ -32,6 +34,14 @@ class AnnotationFile(ABC):
     @abstractmethod
     def where(self, index: int) -> str:
         """Where row ``index`` stands, for people: ``'a.jsonl: line 17'``."""
+
+    def name(self, index: int) -> str:
+        """An id for row ``index``, should it have none."""
+        return f"{self.path.stem}-{index}"
+
+    def digest(self) -> str | None:
+        """What tells the content from any other; None for a folder."""
+        return file_digest(self.path) if self.path.is_file() else None
 
 
 def check_exists(path: str | Path) -> Path:

@@ -5,11 +5,13 @@ from pathlib import Path
 from .base import AnnotationFile, check_exists
 from .json_array import JSONArray
 from .json_lines import JSONLines
+from .tar_shard import TarShard
 
-_KINDS: dict[str, type[JSONArray] | type[JSONLines]] = {
+_KINDS: dict[str, type[JSONArray] | type[JSONLines] | type[TarShard]] = {
     ".json": JSONArray,
     ".jsonl": JSONLines,
     ".ndjson": JSONLines,
+    ".tar": TarShard,
 }
 
 
@@ -17,7 +19,7 @@ def open_annotations(path: str | Path) -> AnnotationFile:
     """Open an annotation file by its suffix.
 
     Args:
-        path: ``.json`` (an array of objects) or ``.jsonl`` (one object a line).
+        path: ``.json`` (an array of objects), ``.jsonl`` (one object a line) or ``.tar`` (a WebDataset shard).
 
     Raises:
         FileNotFoundError: If there is no such file.

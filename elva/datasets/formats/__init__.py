@@ -2,6 +2,7 @@
 
 from .auto import AutoFormat
 from .base import SampleFormat
+from .caption import CaptionFormat
 from .llava import LLaVAFormat
 
-__all__ = ["AutoFormat", "LLaVAFormat", "SampleFormat"]
+__all__ = ["AutoFormat", "CaptionFormat", "LLaVAFormat", "SampleFormat"]

@@ -13,10 +13,10 @@ class AutoFormat(SampleFormat):
     """Reads each row in the first format that fits its keys.
 
     Args:
-        formats: Names of the formats to try, in this order. Default: LLaVA's.
+        formats: Names of the formats to try, in this order. Default: LLaVA's, captions.
     """
 
-    def __init__(self, formats: tuple[str, ...] = ("LLaVAFormat",)) -> None:
+    def __init__(self, formats: tuple[str, ...] = ("LLaVAFormat", "CaptionFormat")) -> None:
         self.formats: dict[str, SampleFormat] = {name: SAMPLE_FORMATS.build(dict(type=name)) for name in formats}
 
     def fits(self, row: Mapping[str, Any]) -> bool:
