@@ -15,7 +15,8 @@ body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff;
 h1 { font-size: 1.6em; } h2 { font-size: 1.2em; margin: 2em 0 .3em; border-top: 1px solid #ddd; padding-top: 1em; }
 img { width: 100%; height: auto; } figure { margin: 1em 0 2em; } figcaption { color: #444; }
 table { border-collapse: collapse; } td, th { padding: .2em 1em .2em 0; text-align: right; }
-td:first-child, th:first-child { text-align: left; } th { border-bottom: 1px solid #999; font-weight: 600; }
+td:first-child, th:first-child, .text td, .text th { text-align: left; vertical-align: top; }
+th { border-bottom: 1px solid #999; font-weight: 600; }
 .warning { background: #fff3cd; border-left: 4px solid #e0a800; padding: .6em 1em; }
 code { background: #f4f4f4; padding: 0 .2em; }
 """
@@ -40,9 +41,15 @@ class Picture:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells; the first row is the header."""
+    """Rows of cells; the first row is the header.
+
+    Attributes:
+        rows: Of equal length.
+        text: Whether the cells hold text, which begins on the left; else all but the first hold numbers.
+    """
 
     rows: Sequence[Sequence[str]]
+    text: bool = False
 
 
 @dataclass(frozen=True)
@@ -82,7 +89,8 @@ def _html(item: str | Picture | Table) -> str:
     if isinstance(item, Table):
         head, *rows = item.rows
         lines = [_row(head, "th"), *(_row(row, "td") for row in rows)]
-        return "<table>\n" + "\n".join(lines) + "\n</table>"
+        kind = ' class="text"' if item.text else ""
+        return f"<table{kind}>\n" + "\n".join(lines) + "\n</table>"
     caption = escape(item.caption).replace("\n", "<br>")
     return (
         f'<figure><img alt="{escape(item.alt)}" src="{data_uri(item.figure, item.kind)}">'
