@@ -99,6 +99,12 @@ def _items(dataset: dict[str, Any], limit: int | None) -> tuple[list[dict[str, A
     return items, len(built), [wrong] if wrong else []
 
 
+def _meta(load: Any, path: str) -> VideoMeta:
+    with load.open(path) as video:
+        meta: VideoMeta = video.meta
+        return meta
+
+
 def _clips(load: Any, items: list[dict[str, Any]]) -> tuple[list[tuple[VideoMeta, ...]], str, list[str]]:
     """The metadata of each item's videos; of one nominal clip where no file can be read."""
     if load is None:
@@ -106,7 +112,7 @@ def _clips(load: Any, items: list[dict[str, Any]]) -> tuple[list[tuple[VideoMeta
     clips, unread = [], []
     for item in items:
         try:
-            clips.append(tuple(load.reader.probe(path) for path in item["videos"]))
+            clips.append(tuple(_meta(load, path) for path in item["videos"]))
         except VideoReadError as error:
             clips.append((NOMINAL_CLIP,))
             unread.append(str(error))

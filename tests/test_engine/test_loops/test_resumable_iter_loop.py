@@ -52,3 +52,13 @@ def test_loader_that_ends_or_has_no_fixed_batch_is_refused(tmp_path, options):
 
 def test_loop_is_found_by_its_name(tmp_path):
     assert isinstance(Runner.from_cfg(toy_config(tmp_path)).train_loop, ResumableIterLoop)
+
+
+def test_another_batch_size_goes_on_at_the_next_sample(tmp_path):
+    whole = train(toy_config(tmp_path / "whole")).train_dataloader.dataset.seen
+    first = toy_config(tmp_path / "parts", default_hooks__checkpoint__interval=6)
+    first.train_cfg.max_iters = 6
+    train(first)
+    after = train(toy_config(tmp_path / "parts", resume=True, max_iters=9, train_dataloader__batch_size=4))
+    assert after.train_dataloader.dataset.seen == whole[12:24]
+    assert after.message_hub.get_info("samples_seen") == 24
