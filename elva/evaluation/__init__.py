@@ -1,6 +1,19 @@
 """How answers are judged."""
 
 from .chance import chance
-from .metrics import ExactMatch
+from .metrics import AnswerMetric, ExactMatch, MultipleChoice
+from .parsing import parse_choice
+from .statistics import estimate_difference, estimate_mean, mcnemar
+from .text import normalise_answer
 
-__all__ = ["ExactMatch", "chance"]
+__all__ = [
+    "AnswerMetric",
+    "ExactMatch",
+    "MultipleChoice",
+    "chance",
+    "estimate_difference",
+    "estimate_mean",
+    "mcnemar",
+    "normalise_answer",
+    "parse_choice",
+]

@@ -4,20 +4,22 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 
-def chance(samples: Iterable[Mapping[str, Any]], group_by: str = "skill") -> dict[str, float]:
+def chance(records: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     """Return the expected accuracy of uniform guessing: the mean of 1 / number of options.
 
+    A question of a circular evaluation is guessed right with the probability of as many lucky guesses as it has
+    rotations.
+
     Args:
-        samples: Annotations (or any mappings) of one question each, with ``options``; those without are left out.
-        group_by: Key of the groups that are reported beside ``overall``.
+        records: Records with ``options`` and ``groups``; those without options are left out.
 
     Returns:
-        By group, and ``'overall'``; empty if no sample has options.
+        By ``'<division>/<group>'``, and ``'overall'``; empty if no record has options.
     """
     groups: dict[str, list[float]] = {}
-    for sample in samples:
-        if sample.get("options"):
-            group = sample.get(group_by)
-            for name in ["overall"] if group is None else ["overall", str(group)]:
-                groups.setdefault(name, []).append(1 / len(sample["options"]))
+    for record in records:
+        if record.get("options"):
+            guess = len(record["options"]) ** -float(record.get("asked", 1))
+            for name in ["overall", *(f"{division}/{group}" for division, group in record["groups"].items())]:
+                groups.setdefault(name, []).append(guess)
     return {name: sum(values) / len(values) for name, values in groups.items()}

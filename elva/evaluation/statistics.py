@@ -130,14 +130,12 @@ def _clustered(values_N: np.ndarray, clusters: Sequence[Hashable] | None) -> tup
     copies of every score within its cluster change nothing.
     """
     n, mean = len(values_N), float(values_N.mean())
-    if clusters is None:
-        sums_G = values_N - mean
-    else:
-        if len(clusters) != n:
-            raise ValueError(f"{n} scores have {len(clusters)} clusters; give the cluster of each score")
-        index: dict[Hashable, int] = {}
-        at_N = np.array([index.setdefault(cluster, len(index)) for cluster in clusters])
-        sums_G = np.bincount(at_N, weights=values_N - mean)
+    clusters = range(n) if clusters is None else clusters
+    if len(clusters) != n:
+        raise ValueError(f"{n} scores have {len(clusters)} clusters; give the cluster of each score")
+    index: dict[Hashable, int] = {}
+    at_N = [index.setdefault(cluster, len(index)) for cluster in clusters]
+    sums_G = np.bincount(at_N, weights=values_N - mean)
     count = len(sums_G)
     if count == 1:
         return mean, None, 1

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import math
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from elva.evaluation import chance
+from elva.evaluation import chance, estimate_difference
 from elva.models.video_llm import VideoLLM
 from elva.structures import FramePlan
 from elva.utils.flops import decoder_flops, tokenizer_flops
 from elva.version import __version__
 
 Record = Mapping[str, Any]
-"""One answer, as ``ExactMatch`` records it."""
+"""One answer, as ``predictions.jsonl`` has it, with the skill that it is about in ``groups``."""
 
 
 def accuracy_numbers(merged: Sequence[Record], no_merge: Sequence[Record], blind: Sequence[Record]) -> dict[str, Any]:
@@ -45,18 +46,27 @@ def accuracy_numbers(merged: Sequence[Record], no_merge: Sequence[Record], blind
             "blind": overall["blind"],
             "blind_by_skill": by["blind"],
         },
-        "chance": {"overall": guess.pop("overall"), "by_skill": dict(sorted(guess.items()))},
+        "chance": {
+            "overall": guess.pop("overall"),
+            "by_skill": {name.removeprefix("skill/"): p for name, p in sorted(guess.items())},
+        },
         "n": len(merged),
-        "n_by_skill": {skill: sum(r["skill"] == skill for r in merged) for skill in by["merged"]},
-        "skipped": sum("error" in r["stats"] for r in merged),
+        "n_by_skill": {skill: sum(skill_of(r) == skill for r in merged) for skill in by["merged"]},
+        "skipped": sum("error" in r for r in merged),
         "merge_cost": paired_difference(no_merge, merged),
     }
 
 
 def by_skill(records: Sequence[Record]) -> dict[str, float]:
     """Accuracy of each skill, by name."""
-    skills = sorted({r["skill"] for r in records})
-    return {skill: _share([r for r in records if r["skill"] == skill]) for skill in skills}
+    skills = sorted({skill_of(r) for r in records})
+    return {skill: _share([r for r in records if skill_of(r) == skill]) for skill in skills}
+
+
+def skill_of(record: Record) -> str:
+    """The skill that a question is about."""
+    skill: str = record["groups"]["skill"]
+    return skill
 
 
 def paired_difference(one: Sequence[Record], other: Sequence[Record]) -> dict[str, float]:
@@ -64,16 +74,15 @@ def paired_difference(one: Sequence[Record], other: Sequence[Record]) -> dict[st
 
     Only questions on which the two differ count for the error, so it is smaller than that of either accuracy.
     """
-    difference = np.array([float(a["correct"]) - float(b["correct"]) for a, b in zip(one, other, strict=True)])
-    return {
-        "accuracy": float(difference.mean()),
-        "standard_error": float(difference.std(ddof=1) / np.sqrt(len(difference))),
-    }
+    found = estimate_difference(
+        [_score(r) for r in one], [_score(r) for r in other], clusters=[r["cluster"] for r in one]
+    )
+    return {"accuracy": found.mean, "standard_error": math.nan if found.stderr is None else found.stderr}
 
 
 def mean_tokens(records: Sequence[Record]) -> list[float]:
     """Mean rows that enter the attention of each layer."""
-    return [float(rows) for rows in np.mean([r["stats"]["tokens_per_layer"] for r in records], axis=0)]
+    return [float(rows) for rows in np.mean([r["tokens"] for r in records if r["tokens"]], axis=0)]
 
 
 def prefill_flops(model: VideoLLM, rows_per_layer: Sequence[float], plan: FramePlan) -> dict[str, float]:
@@ -108,4 +117,8 @@ def read_predictions(path: str | Path) -> list[Record]:
 
 
 def _share(records: Sequence[Record]) -> float:
-    return sum(bool(r["correct"]) for r in records) / len(records)
+    return sum(_score(r) for r in records) / len(records)
+
+
+def _score(record: Record) -> float:
+    return record["score"] or 0.0  # None: without its video it was not answered

@@ -144,8 +144,8 @@ def _strips(examples: Sequence[tuple[Mapping[str, Any], ClipTrace]]) -> Section:
 
 def _caption(answer: Mapping[str, Any]) -> str:
     question = answer["question"].replace("<video>", "").strip()
-    verdict = "right" if answer["correct"] else "wrong"
-    said = answer["prediction"] or "nothing"
+    verdict = "right" if answer["score"] else "wrong"
+    said = answer["raw"] or "nothing"
     return f"{question}\nReference: {answer['answer']} · the model: {said} ({verdict})"
 
 

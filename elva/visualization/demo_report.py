@@ -101,7 +101,7 @@ def trace_examples(
     """
     examples = []
     for skill in STRIP_SKILLS:
-        index = next((i for i, answer in enumerate(answers) if answer["skill"] == skill), None)
+        index = next((i for i, answer in enumerate(answers) if numbers.skill_of(answer) == skill), None)
         if index is not None:
             data = model.data_preprocessor(collate_samples([dataset[index]]))
             assert data["data_samples"][0].id == answers[index]["id"], "answers are not in the order of the data"

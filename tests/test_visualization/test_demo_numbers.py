@@ -10,16 +10,17 @@ from elva.visualization import demo_numbers as numbers
 from tests.test_visualization.tiny import random_clip, tiny_model
 
 
-def answers(correct: str, skills: str = "ccss", **stats: Any) -> list[dict[str, Any]]:
+def answers(correct: str, skills: str = "ccss", **more: Any) -> list[dict[str, Any]]:
     """One record a character of ``correct``: ``'1'`` is right."""
     names = {"c": "colour", "s": "shape"}
     return [
         {
             "id": str(i),
-            "skill": names[s],
-            "correct": c == "1",
+            "cluster": f"{i}.mp4",
+            "groups": {"skill": names[s]},
+            "score": float(c),
             "options": list("abcd" if s == "c" else "ab"),
-            "stats": stats,
+            **more,
         }
         for i, (c, s) in enumerate(zip(correct, skills, strict=True))
     ]
@@ -60,7 +61,7 @@ def test_only_questions_with_different_outcomes_make_the_difference_uncertain() 
 
 
 def test_tokens_are_averaged_layer_by_layer() -> None:
-    records = answers("1", "c", tokens_per_layer=[10, 6]) + answers("1", "c", tokens_per_layer=[20, 8])
+    records = answers("1", "c", tokens=[10, 6]) + answers("1", "c", tokens=[20, 8])
     assert numbers.mean_tokens(records) == [15, 7]
 
 

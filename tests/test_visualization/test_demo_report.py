@@ -26,10 +26,9 @@ RUN = {
 
 def answer(index: int, correct: bool, tokens: list[int]) -> dict[str, Any]:
     skill = SKILLS[index % 5]
-    text = {"question": f"<video>\nWhat {skill}?", "answer": "red", "prediction": "red" if correct else ""}
-    return {"id": str(index), "skill": skill, "correct": correct, "options": ["red", "blue"], **text} | {
-        "stats": {"tokens_per_layer": tokens}
-    }
+    text = {"question": f"<video>\nWhat {skill}?", "answer": "red", "raw": "red" if correct else ""}
+    known = {"cluster": f"{index}.mp4", "groups": {"skill": skill}, "options": ["red", "blue"], "tokens": tokens}
+    return {"id": str(index), "score": float(correct), **text, **known}
 
 
 @pytest.fixture(scope="module")

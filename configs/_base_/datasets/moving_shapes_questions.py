@@ -26,5 +26,5 @@ test_dataloader = dict(
         pipeline=[_base_.load_video, question, dict(type="PackSample")],
     ),
 )
-test_evaluator = dict(type="ExactMatch")
+test_evaluator = dict(type="ExactMatch", group_by="skill")
 test_cfg = dict()

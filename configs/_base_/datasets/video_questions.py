@@ -24,5 +24,5 @@ test_dataloader = dict(
         mode="test",
     ),
 )
-test_evaluator = dict(type="ExactMatch")
+test_evaluator = dict(type="ExactMatch", group_by="skill")
 test_cfg = dict()

@@ -95,12 +95,12 @@ def realised(plan: BudgetPlan, records: list[dict[str, Any]]) -> dict[str, float
 
     Args:
         plan: That they were tested with.
-        records: Of the test's metric; their ``stats['tokens_per_layer']`` counts.
+        records: Of the test's metric; their ``tokens`` count.
 
     Returns:
         ``'budget/mean'`` and ``'budget/most'``, in tokens or FLOPs (of milliseconds nothing is known afterwards).
     """
-    rows = [r["stats"]["tokens_per_layer"] for r in records if "tokens_per_layer" in r.get("stats", {})]
+    rows = [record["tokens"] for record in records if record.get("tokens")]
     if not rows or plan.budget.kind == "ms":
         return {}
     before = sum(plan.cost.flops.get(part, 0.0) for part in ("tokenizer", "reducers"))

@@ -42,7 +42,7 @@ def spent(config: str, recipe_out: Path, budget: str) -> list[float]:
     answers = json.loads(recipe_out.read_text())["predictions"]
     found = []
     for shape, clip, answer in zip(source.shapes, source.clips, answers, strict=True):
-        rows = answer["stats"]["tokens_per_layer"]
+        rows = answer["tokens"]
         own = SampleShape(tuple(plan_of(load, meta) for meta in clip), shape.text)
         found.append(rows[0] if "tokens" in budget else sum(cost.flops(own, rows).values()))
     return found
