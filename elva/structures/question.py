@@ -18,7 +18,10 @@ class Question:
         options: Of multiple choice, without letters; of an open question, what could be answered, where that is known.
         correct: Which of ``options`` is right, from 0; None where it is not published, and for open questions.
         bounds: First and last second of the part of the video that is asked about. Default: all of it.
+        alternatives: Of an open question: other answers that are as right as ``answer``.
         subtitles: Path of the subtitle file, relative to the benchmark's folder. Default: it has none.
+        subtitles_from: Second of the subtitles' clock at which the video starts, where it was cut from a longer one.
+            Default: 0.
         groups: What scores are reported by: name of the division to the question's part of it.
         cluster: Questions of one cluster are not independent of each other. Default: those about one video.
     """
@@ -30,7 +33,9 @@ class Question:
     options: tuple[str, ...] = ()
     correct: int | None = None
     bounds: tuple[float, float] | None = None
+    alternatives: tuple[str, ...] = ()
     subtitles: str | None = None
+    subtitles_from: float = 0.0
     groups: Mapping[str, str] = field(default_factory=dict)
     cluster: str = ""
 

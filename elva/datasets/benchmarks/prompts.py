@@ -27,7 +27,9 @@ class MultipleChoicePrompt(Prompt):
     """Subtitles, the question, its options one a line, and how to answer; the wording of lmms-eval.
 
     Args:
-        before: A line in front of everything. Default: none.
+        before: A line in front of the question. Default: none.
+        before_subtitled: The same where there are subtitles. Default: ``before``.
+        question: How the question is written, with the field ``text``. Default: ``'{text}'``.
         after: The last line. Default: asks for the letter alone.
         option: How an option is written, with the fields ``letter`` and ``text``. Default: ``'{letter}. {text}'``.
         subtitles: How subtitles are introduced, with the field ``text``.
@@ -39,8 +41,11 @@ class MultipleChoicePrompt(Prompt):
         after: str = LETTER,
         option: str = "{letter}. {text}",
         subtitles: str = "This video's subtitles are listed below:\n{text}",
+        before_subtitled: str | None = None,
+        question: str = "{text}",
     ) -> None:
-        self.before, self.after, self.option, self.subtitles = before, after, option, subtitles
+        self.before = {False: before, True: before if before_subtitled is None else before_subtitled}
+        self.question, self.after, self.option, self.subtitles = question, after, option, subtitles
 
     def write(self, question: Question, subtitles: str = "") -> str:
         options = [
@@ -48,7 +53,8 @@ class MultipleChoicePrompt(Prompt):
             for letter, text in zip(question.letters, question.options, strict=True)
         ]
         said = self.subtitles.format(text=subtitles) if subtitles else ""
-        return "\n".join(line for line in (said, self.before, question.text, *options, self.after) if line)
+        lines = (said, self.before[bool(said)], self.question.format(text=question.text), *options, self.after)
+        return "\n".join(line for line in lines if line)
 
 
 @PROMPTS.register_module()
