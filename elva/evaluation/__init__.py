@@ -3,6 +3,7 @@
 from .chance import chance
 from .metrics import AnswerMetric, ExactMatch, MultipleChoice
 from .parsing import parse_choice
+from .score_table import score_table
 from .statistics import estimate_difference, estimate_mean, mcnemar
 from .text import normalise_answer
 
@@ -16,4 +17,5 @@ __all__ = [
     "mcnemar",
     "normalise_answer",
     "parse_choice",
+    "score_table",
 ]

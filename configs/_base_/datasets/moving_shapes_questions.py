@@ -27,4 +27,4 @@ test_dataloader = dict(
     ),
 )
 test_evaluator = dict(type="ExactMatch", group_by="skill")
-test_cfg = dict()
+test_cfg = dict(type="EvaluationLoop")

@@ -1,7 +1,8 @@
 """What benchmarks share: files to check, questions to ask, and answers to compare with."""
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -29,12 +30,16 @@ class Coverage:
         missing: Paths of those that are not there, as the questions name them.
         questions: How many questions there are.
         unanswerable: How many of them are about a missing video.
+        subtitles: How many different subtitle files the questions name, whether they are used or not.
+        missing_subtitles: Paths of those that are not there.
     """
 
     videos: int
     missing: tuple[str, ...]
     questions: int
     unanswerable: int
+    subtitles: int = 0
+    missing_subtitles: tuple[str, ...] = ()
 
     @property
     def share(self) -> float:
@@ -65,7 +70,6 @@ class Benchmark(ItemDataset):
             it is the option whose letter is the likeliest next token. Default: ``'generate'``.
         circular: Ask each multiple-choice question once for every rotation of its options. Default: False.
         take: Which questions are asked, see :func:`taken`. Default: ``'all'``.
-        allow_missing: Ask what can be asked although videos are missing. Default: False.
 
     Raises:
         FileNotFoundError: If one of the benchmark's own files is missing; all of the missing ones are named.
@@ -74,6 +78,8 @@ class Benchmark(ItemDataset):
 
     default_prompt: ClassVar[dict[str, Any]] = {"type": "MultipleChoicePrompt"}
     """Config of the prompt that the benchmark is asked with unless told otherwise."""
+    without_subtitles: ClassVar[str | None] = None
+    """What stands for the subtitles of a video that has none. Default: None, each must have its file."""
 
     def __init__(
         self,
@@ -84,9 +90,8 @@ class Benchmark(ItemDataset):
         scoring: str = "generate",
         circular: bool = False,
         take: str = "all",
-        allow_missing: bool = False,
     ) -> None:
-        super().__init__(pipeline, mode="test")
+        super().__init__([self._with_reader(step) for step in pipeline], mode="test")
         name = type(self).__name__
         if subtitles not in SUBTITLE_MODES:
             raise ValueError(f"{name}: subtitles must be one of {', '.join(SUBTITLE_MODES)}, got '{subtitles}'")
@@ -96,10 +101,9 @@ class Benchmark(ItemDataset):
         self.prompt_config = dict(prompt or self.default_prompt)
         self.prompt: Prompt = PROMPTS.build(self.prompt_config)
         self.subtitles, self.scoring, self.circular = subtitles, scoring, circular
-        self.allow_missing = allow_missing
         self.take = take
         self._check_files()
-        questions = self.load()
+        questions = self._distinct(self.load())
         self.questions = [questions[index] for index in taken(len(questions), take)]
         self._asked = [(number, by) for number, q in enumerate(self.questions) for by in self._rotations(q)]
 
@@ -111,12 +115,30 @@ class Benchmark(ItemDataset):
     def load(self) -> list[Question]:
         """Return the questions, in their published order. Every one of ``annotation_files`` is there."""
 
+    def reader(self, reader: dict[str, Any]) -> dict[str, Any]:
+        """Return the config of the reader of this benchmark's videos, given that of the model's pipeline.
+
+        For benchmarks whose videos are not all files; ``LoadVideo`` in the pipeline is built with it.
+        """
+        return reader
+
+    def submission(self, records: Sequence[Record]) -> Any | None:
+        """Return what is to be handed in for a score, as JSON can hold it; None if there is no such form.
+
+        Args:
+            records: One for each question, judged.
+        """
+        return None
+
     def verify(self) -> Coverage:
-        """Look which videos (and subtitles, if they are used) are there."""
-        videos = {question.video: (self.root / question.video).exists() for question in self.questions}
-        unanswerable = sum(not videos[question.video] for question in self.questions)
-        missing = tuple(sorted(video for video, there in videos.items() if not there))
-        return Coverage(len(videos), missing, len(self.questions), unanswerable)
+        """Look which videos and subtitles are there."""
+        videos = {question.video for question in self.questions}
+        spoken = {question.subtitles for question in self.questions if question.subtitles}
+        missing = self._missing(videos)
+        unanswerable = sum(question.video in missing for question in self.questions)
+        return Coverage(
+            len(videos), missing, len(self.questions), unanswerable, len(spoken), self._missing(spoken)
+        )
 
     def protocol(self) -> dict[str, Any]:
         """What decides the answers beside the model: everything that must be told with a score."""
@@ -159,13 +181,14 @@ class Benchmark(ItemDataset):
             "id": self.id(index),
             "videos": [str(self.root / question.video)],
             "bounds": [question.bounds],
-            "conversations": self._turns(f"{VIDEO_TAG}\n{self.prompt.write(question)}", question.reference),
+            "conversations": self._turns(VIDEO_TAG, question),
             "choices": tuple(question.letters) if self.scoring == "logits" and question.is_choice else (),
             "question": question,
             "meta": {
                 "question_id": question.id,
                 "cluster": question.cluster or question.video,
                 "options": list(question.options),
+                "alternatives": list(question.alternatives),
                 "groups": dict(question.groups),
                 "rotation": self._asked[index][1] if self.circular else None,
                 "labelled": question.reference is not None,
@@ -188,17 +211,40 @@ class Benchmark(ItemDataset):
 
     def _with_subtitles(self, item: dict[str, Any]) -> dict[str, Any]:
         question: Question = item["question"]
-        if self.subtitles == "none" or question.subtitles is None or "error" in item:
+        if self.subtitles == "none" or "error" in item:
             return item
-        path = self.root / question.subtitles
-        said, clips, tags = subtitled(self.subtitles, path, item["clips"][0], question)
-        text = f"{tags}\n{self.prompt.write(question, said)}"
-        videos = item["videos"] * len(clips)
-        return item | {"clips": clips, "videos": videos, "conversations": self._turns(text, question.reference)}
+        if question.subtitles is None or not (self.root / question.subtitles).exists():
+            if self.without_subtitles is None:
+                raise ValueError(f"question '{question.id}' has no subtitles: {self.root / (question.subtitles or '')}")
+            said = "" if self.subtitles == "interleaved" else self.without_subtitles
+            return item | {"conversations": self._turns(VIDEO_TAG, question, said)}
+        said, clips, tags = subtitled(self.subtitles, self.root / question.subtitles, item["clips"][0], question)
+        turns = self._turns(tags, question, said)
+        return item | {"clips": clips, "videos": item["videos"] * len(clips), "conversations": turns}
 
-    @staticmethod
-    def _turns(text: str, reference: str | None) -> list[dict[str, str]]:
-        return [{"role": "user", "content": text}, {"role": "assistant", "content": reference or ""}]
+    def _turns(self, videos: str, question: Question, said: str = "") -> list[dict[str, str]]:
+        """The conversation: the videos' tags with what stands between them, and the prompt."""
+        asked = self.prompt.write(question, said).replace(VIDEO_TAG, "video")  # the benchmark's own words are no tag
+        return [
+            {"role": "user", "content": f"{videos}\n{asked}"},
+            {"role": "assistant", "content": question.reference or ""},
+        ]
+
+    def _with_reader(self, step: dict[str, Any] | Transform) -> dict[str, Any] | Transform:
+        if isinstance(step, dict) and step["type"] == "LoadVideo":
+            return {**step, "reader": self.reader(step["reader"])}
+        return step
+
+    def _missing(self, names: Iterable[str]) -> tuple[str, ...]:
+        return tuple(sorted(name for name in names if not (self.root / name).exists()))
+
+    def _distinct(self, questions: list[Question]) -> list[Question]:
+        counts = Counter(question.id for question in questions)
+        twice = [name for name, count in counts.items() if count > 1]
+        if twice:
+            files = ", ".join(str(self.root / name) for name in self.annotation_files())
+            raise ValueError(f"{files}: {len(twice)} ids of questions are not unique, among them '{twice[0]}'")
+        return questions
 
     def _rotations(self, question: Question) -> range:
         return range(len(question.options) if self.circular and question.is_choice else 1)

@@ -32,6 +32,7 @@ class AnswerMetric(BaseMetric):
         records: After the evaluation, on the main process: the judged record of each sample.
     """
 
+    default_prefix = ""  # MMEngine warns where there is none at all
     name = "accuracy"
     """Name of the score."""
 
