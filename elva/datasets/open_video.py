@@ -13,7 +13,7 @@ from elva.utils.media_path import split_member
 
 from .readers import VideoReader, VideoReadError
 from .sampling.resize import resize_frames
-from .webdataset.shard_index import copy_member
+from .webdataset.index import copy_member
 
 Result = TypeVar("Result")
 

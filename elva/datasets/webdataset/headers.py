@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 _BLOCK = 512
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
-_META = re.compile(r"(^|/)__[^/]*__($|/)")
+_META = re.compile(r"(^|/)__[^/.]*__($|[/.])")
 
 
 class Member(NamedTuple):
@@ -61,7 +61,9 @@ def read_headers(path: str | Path) -> tuple[list[Member], str]:
                     return members, f"it ends at byte {size}, inside of '{name}' (from byte {item.offset_data} on)"
             return members, _end(path, tar.offset)
     except tarfile.ReadError as error:
-        raise ValueError(f"{path} is no tar file{_hint(path)} ({error})") from error
+        _refuse_others(path, error)
+        end = members[-1].offset + members[-1].size if members else 0
+        return members, f"what follows byte {end} cannot be read ({error})"
 
 
 def _is_part(name: str) -> bool:
@@ -79,8 +81,11 @@ def _end(path: str | Path, offset: int) -> str:
     return f"what stands at byte {offset} is no header, the rest is lost" if any(block) else ""
 
 
-def _hint(path: str | Path) -> str:
+def _refuse_others(path: str | Path, error: tarfile.ReadError) -> None:
+    """Raise ``ValueError`` if the file does not begin as a tar file does."""
     with open(path, "rb") as file:
-        start = file.read(8)
-    packed = next((name for magic, name in _PACKED.items() if start.startswith(magic)), None)
-    return f" but {packed}: unpack it, so that a member can be found by its place" if packed else ""
+        start = file.read(_BLOCK)
+    if start[257:262] != b"ustar":
+        packed = next((name for magic, name in _PACKED.items() if start.startswith(magic)), None)
+        hint = f" but {packed}: unpack it, so that a member can be found by its place" if packed else ""
+        raise ValueError(f"{path} is no tar file{hint} ({error})") from error

@@ -52,7 +52,7 @@ class ResumableIterLoop(BaseLoop):
             raise ValueError(
                 f"train_dataloader has a {type(self.dataloader.sampler).__name__} and batch size "
                 f"{self.dataloader.batch_size}; training by iterations needs a fixed batch_size and "
-                "sampler=dict(type='InfiniteSampler', shuffle=True), or ShardSampler, which never end and can be resumed."
+                "sampler=dict(type='InfiniteSampler', shuffle=True), which never ends and can be resumed."
             )
         self.max_iters, self.val_begin, self.val_interval = max_iters, val_begin, val_interval
         self.max_epochs = 1  # the hooks of MMEngine see one long epoch
