@@ -6,6 +6,7 @@ from .fps import FPSSampler
 from .frame_rules import FRAME_RULES, frame_rule
 from .hybrid_resolution import HybridResolution
 from .inner import InnerSampler
+from .longest_side import LongestSide
 from .native_resolution import NativeResolution
 from .resize import resize_frames
 from .segment_centre import SegmentCentreSampler
@@ -18,6 +19,7 @@ __all__ = [
     "FrameSampler",
     "HybridResolution",
     "InnerSampler",
+    "LongestSide",
     "NativeResolution",
     "ResolutionScheduler",
     "SegmentCentreSampler",
