@@ -1,10 +1,11 @@
 """Draws a MovingShapes scene with numpy, and writes it as H.264 or PNG with PyAV.
 
-Legend: T frames, S height and width of the clip.
+Legend: T frames, S height and width of a scene, H and W those of a video's frames.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +27,11 @@ def render(scene: Scene) -> np.ndarray:
     return np.clip(frames, 0, 255).astype(np.uint8)
 
 
-def write_video(frames: np.ndarray, path: Path, fps: float, crf: int) -> None:
-    """Write uint8 (T, S, S, 3) ``frames`` as H.264 in an mp4 container; S must be even.
+def write_video(frames: Iterable[np.ndarray], path: Path, fps: float, crf: int) -> None:
+    """Write uint8 (H, W, 3) ``frames``, at least one, as H.264 in an mp4 container; H and W must be even.
 
     Args:
-        frames: RGB frames.
+        frames: RGB frames, all of one size; they are taken one by one.
         path: The file to write.
         fps: Frames per second.
         crf: x264's constant quality, 0 (lossless) to 51.
@@ -44,9 +45,11 @@ def write_video(frames: np.ndarray, path: Path, fps: float, crf: int) -> None:
     options = {"crf": str(crf), "preset": "veryfast", "threads": "1", "x264-params": parameters}
     with av.open(str(path), "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=rate, options=options)
-        stream.height, stream.width = frames.shape[1:3]
+        rest = iter(frames)
+        first = next(rest)
+        stream.height, stream.width = first.shape[:2]
         stream.pix_fmt = "yuv420p"
-        for array in frames:
+        for array in chain([first], rest):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(array, format="rgb24")))
         container.mux(stream.encode(None))
 
