@@ -17,18 +17,19 @@ def fold_rotations(records: Iterable[Record]) -> list[Record]:
     """
     rotations: dict[str, dict[int, Record]] = {}
     for record in records:
-        rotations.setdefault(record["question_id"], {})[record.get("rotation", -1)] = record
-    return [_fold(asked) for asked in rotations.values() if -1 in asked or len(asked) == len(_any(asked)["options"])]
+        name = f"rotations of {record['question_id']}" if "rotation" in record else record["id"]
+        rotations.setdefault(name, {})[record.get("rotation", 0)] = record
+    return [_fold(list(asked.values())) for asked in rotations.values() if _is_whole(list(asked.values()))]
 
 
-def _any(asked: dict[int, Record]) -> Record:
-    return next(iter(asked.values()))
+def _is_whole(asked: list[Record]) -> bool:
+    return "rotation" not in asked[0] or len(asked) == len(asked[0]["options"])
 
 
-def _fold(asked: dict[int, Record]) -> Record:
-    first = _any(asked)
-    if -1 in asked:
+def _fold(asked: list[Record]) -> Record:
+    first = asked[0]
+    if "rotation" not in first:
         return first
-    parsed = None if any(record["parsed"] is None for record in asked.values()) else first["parsed"]
-    score = min(record["score"] for record in asked.values())
+    parsed = None if any(record["parsed"] is None for record in asked) else first["parsed"]
+    score = min(record["score"] for record in asked)
     return first | {"id": first["question_id"], "score": score, "parsed": parsed, "asked": len(asked)}

@@ -35,3 +35,5 @@ def test_a_question_of_which_a_rotation_is_missing_is_left_out() -> None:
 def test_others_stay_as_they_are() -> None:
     records = [_record("a", None, 1.0), _record("b", None, 0.0)]
     assert fold_rotations(records) == records
+    same_name = [record | {"question_id": "q"} for record in records]
+    assert fold_rotations(same_name) == same_name
