@@ -46,7 +46,7 @@ def _notes(metric: AnswerMetric, found: dict[str, float], usable: list[Record], 
         )
         notes.append(f"{share}: {rest}")
     if found["unparsable"]:
-        notes.append(f"{found['unparsable']:.0f} answers cannot be parsed; they count as wrong.")
+        notes.append(f"Answers that cannot be parsed, and count as wrong: {found['unparsable']:.0f}.")
     if found["unlabelled"]:
-        notes.append(f"{found['unlabelled']:.0f} answers have no published reference; they are not scored.")
+        notes.append(f"Answers without a published reference, not scored: {found['unlabelled']:.0f}.")
     return notes

@@ -1,0 +1,31 @@
+from typing import Any
+
+from elva.evaluation import ExactMatch, score_table
+from elva.structures import VideoQASample
+
+
+def _table(samples: list[VideoQASample], **options: Any) -> str:
+    metric = ExactMatch(group_by="skill", **options)
+    metric.process(None, samples)
+    return score_table(metric, metric.evaluate(len(samples)))
+
+
+def _sample(number: int, raw: str, **stats: Any) -> VideoQASample:
+    skill = {"skill": "colour" if number % 2 else "count"}
+    return VideoQASample(f"s{number}", "?", "red", (f"{number}.mp4",), meta=skill, prediction=raw, stats=stats)
+
+
+def test_groups_come_first_and_all_together_last_with_the_interval() -> None:
+    lines = _table([_sample(n, "red" if n < 3 else "blue") for n in range(4)]).splitlines()
+    assert [line.split()[1:4] for line in lines[2:4]] == [["count", "2", "1.000"], ["colour", "2", "0.500"]]
+    assert lines[4].split()[:3] == ["overall", "4", "0.750"] and " to " in lines[4]
+
+
+def test_what_limits_the_score_stands_below() -> None:
+    samples = [_sample(0, "red"), _sample(1, "?!"), _sample(2, "red", error="2.mp4: is empty")]
+    refused = _table(samples)
+    assert refused.splitlines()[2].split() == ["overall", "2", "none"] and "1 of 3 samples have no video" in refused
+    assert "(coverage 66.67%): no score is given of a part" in " ".join(refused.split())
+    allowed = " ".join(_table(samples, allow_missing=True).split())
+    assert "overall 2 0.500" in allowed and "the score is of the rest" in allowed
+    assert "Answers that cannot be parsed, and count as wrong: 1." in allowed
