@@ -1,4 +1,3 @@
-import json
 import os
 import shutil
 from concurrent.futures import ProcessPoolExecutor
@@ -10,6 +9,7 @@ import torch
 
 from elva.datasets.readers import PyAVReader, VideoReadError
 from elva.datasets.transforms import LoadVideo
+from elva.registry import TRANSFORMS
 from elva.structures import Clip
 
 HYBRID = {"type": "HybridResolution", "base": {"type": "FixedResolution", "size": (32, 64)}, "group": 2}
@@ -96,7 +96,7 @@ def test_another_content_plan_size_or_reader_is_another_clip(tmp_path, clip, mon
     shutil.copy(clip("hevc.mp4"), video)
     assert not torch.equal(loader(cache).load(str(video)).pixels[0], loader().load(clip("h264.mp4")).pixels[0])
     fresh = loader(cache, type="DecordReader").load(str(video))
-    assert len([p for p in cache.rglob("*.safetensors")]) == 4 + 2 + 2  # clips and facts: h264, hevc, hevc by decord
+    assert len(list(cache.rglob("*.safetensors"))) == 4 + 2 + 2  # clips and facts: h264, hevc, hevc by decord
     check_same(blind(cache, type="DecordReader").load(str(video)), fresh)
 
 
@@ -128,27 +128,15 @@ def test_processes_that_load_the_same_video_at_once_agree(tmp_path, clip):
 
 
 def test_the_bound_is_that_of_the_folder(tmp_path, clip):
-    load = loader(resolution=NATIVE)
-    bounded = LoadVideo(
-        {"type": "PyAVReader"}, load_sampler(), NATIVE, {"directory": str(tmp_path), "max_bytes": 100_000}
-    )
+    sampler = {"type": "UniformSampler", "num_frames": 4}
+    bounded = LoadVideo({"type": "PyAVReader"}, sampler, NATIVE, {"directory": str(tmp_path), "max_bytes": 100_000})
     for name in ("h264.mp4", "hevc.mp4", "vp9.webm", "late.mp4", "full_range.mp4"):
         bounded.load(clip(name))
         assert sum(path.stat().st_size for path in tmp_path.rglob("*.safetensors")) <= 100_000
 
 
-def load_sampler() -> dict[str, Any]:
-    return {"type": "UniformSampler", "num_frames": 4}
-
-
-def test_the_page_names_the_arguments(tmp_path):
+def test_the_config_of_the_page_builds():
     page = (Path(__file__).parents[2] / "docs" / "frame_cache.md").read_text()
-    block = page.split("```python\n")[1].split("```")[0]
-    config: dict[str, Any] = {}
-    exec(block, config)
-    load = LoadVideo(**{key: value for key, value in config["load_video"].items() if key != "type"})
-    assert load.cache is not None
-    assert (
-        json.dumps(config["load_video"]["cache"])
-        and load.cache.store.max_bytes == config["load_video"]["cache"]["max_bytes"]
-    )
+    config = eval(page.split("```python\n")[1].split("```")[0], {"dict": dict})
+    load = TRANSFORMS.build(config)
+    assert load.cache.store.max_bytes == config["cache"]["max_bytes"]

@@ -42,7 +42,7 @@ class TarShard(AnnotationFile):
         index = shard_index(self.path)
         self._length = len(index)
         if index.damage:
-            text = f"Shard {self.path} is damaged: {index.damage}. Its first {len(index)} samples are used."
+            text = f"Shard {self.path} is damaged: {index.damage}. Samples found before: {len(index)}."
             print_log(text, "current", logging.WARNING)
 
     def __len__(self) -> int:

@@ -4,8 +4,7 @@ import tarfile
 import pytest
 
 from elva.datasets.webdataset.headers import Member, read_headers
-
-from .shards import captioned, write_shard
+from tests.test_datasets.test_webdataset.shards import captioned, write_shard
 
 
 def test_members_are_told_by_name_and_place(tmp_path):

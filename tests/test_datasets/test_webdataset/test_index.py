@@ -5,8 +5,7 @@ import pytest
 
 from elva.datasets.webdataset import copy_member, read_member, shard_index
 from elva.datasets.webdataset.index import INDEX_DIR
-
-from .shards import captioned, write_shard, write_shards
+from tests.test_datasets.test_webdataset.shards import captioned, write_shard, write_shards
 
 MODULE = "elva.datasets.webdataset.index"
 
@@ -72,7 +71,5 @@ def test_a_cut_member_says_what_is_missing(tmp_path):
     path = write_shard(tmp_path / "0.tar", captioned("1", b"0" * 2000))
     os.truncate(path, 612)
     member = shard_index(path).find("1.mp4")
-    with pytest.raises(
-        ValueError, match=r"ends inside of '1\.mp4': 1900 of its 2000 bytes from byte 512 on are missing"
-    ):
+    with pytest.raises(ValueError, match=r"ends inside of '1\.mp4': 1900 of its 2000 bytes from byte 512 on"):
         read_member(path, member)
