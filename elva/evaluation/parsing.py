@@ -130,12 +130,19 @@ def _labelled(text: str, options: Sequence[str]) -> set[str]:
     return {letter} if re.fullmatch("[A-Z]", letter) and letter in _same(rest, options) else set()
 
 
+def _yes_no(text: str, options: Sequence[str]) -> set[str]:
+    """Rule 6: where the options are yes and no, the one that opens the reply ('Yes, he runs')."""
+    opening = re.match(r"\W*(yes|no)\b", text.lower())
+    return _same(opening[1], options) if opening and {_plain(option) for option in options} == {"yes", "no"} else set()
+
+
 _RULES: tuple[tuple[str, Callable[[str, Sequence[str]], set[str]]], ...] = (
     ("letter", _whole),
     ("option", _option),
     ("statement", _statement),
     ("heading", _heading),
     ("labelled", _labelled),
+    ("yes_no", _yes_no),
 )
 
 

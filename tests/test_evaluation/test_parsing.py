@@ -227,3 +227,27 @@ def test_an_article_that_may_be_the_letter_is_neither() -> None:
 
 def test_options_that_are_letters_are_shown_by_letter() -> None:
     assert parse_choice("B", ("C", "A", "B")).letter == "B"
+
+
+@pytest.mark.parametrize(
+    ("reply", "letter"),
+    [
+        ("Yes", "A"),
+        ("no.", "B"),
+        ("Yes, the man is dunking.", "A"),
+        ("No - he is not.", "B"),
+        ("**Yes**\nHe runs.", "A"),
+        ("The answer is no.", "B"),
+        ("B", "B"),
+        ("Not sure", None),
+        ("Nothing happens", None),
+        ("He does, yes", None),
+    ],
+)
+def test_of_yes_and_no_the_word_that_opens_the_reply(reply: str, letter: str | None) -> None:
+    assert parse_choice(reply, ("yes", "no")).letter == letter
+
+
+def test_other_options_are_not_read_as_yes_and_no() -> None:
+    assert parse_choice("No, he runs.", ("yes", "no", "maybe")).letter is None
+    assert parse_choice("Yes, he runs.", ("No.", "Yes.")) == ("B", "yes_no")

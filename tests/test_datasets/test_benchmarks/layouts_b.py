@@ -134,7 +134,7 @@ TEMP_COMPASS = {
     },
     "yes_no": {"question": "Is the man dunking?", "answer": "no"},
     "caption_matching": {
-        "question": "Which description is a more suitable match for the video?\nOption 1: He runs.\nOption 2: He: stops.",
+        "question": "Which description matches the video?\nOption 1: He runs.\nOption 2: He: stops.",
         "answer": "Option 2: He: stops.",
     },
     "captioning": {

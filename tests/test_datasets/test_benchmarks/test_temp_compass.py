@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,7 @@ PROMPTS = {
     ),
     "yes_no": "Is the man dunking?\nPlease answer yes or no:",
     "caption_matching": (
-        "Which description is a more suitable match for the video?\nA. He runs.\nB. He: stops.\n"
-        "Please directly give the best option:"
+        "Which description matches the video?\nA. He runs.\nB. He: stops.\nPlease directly give the best option:"
     ),
     "captioning": TEMP_COMPASS["captioning"]["question"],
 }
@@ -78,9 +78,9 @@ def test_by_logits_yes_and_no_are_the_choices(root: Path) -> None:
 )
 def test_what_is_wrong_is_named(task: str, change: dict[str, Any], message: str, root: Path) -> None:
     write_json(root / f"questions/{task}.json", {"1034": {"action": [TEMP_COMPASS[task] | change]}})
-    with pytest.raises(ValueError) as error:
+    with pytest.raises(ValueError, match=re.escape(message)) as error:
         TempCompass(str(root), task)
-    assert message in str(error.value) and f"{task}.json: video '1034': action: question 0" in str(error.value)
+    assert f"{task}.json: video '1034': action: question 0" in str(error.value)
 
 
 @pytest.mark.parametrize("content", [{"1034": []}, {"1034": {"action": {}}}, {"1034": {"action": [1]}}])
