@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -89,6 +89,8 @@ class DatasetCheck:
         """Do everything."""
         scans = self.scan()
         self.table = FileTable(self.sources, scans)
+        for each in scans:  # the table has them now
+            each.file, each.bounds = each.file[:0].copy(), each.bounds[:0].copy()
         self.check_files()
         return self.conclude(scans)
 
@@ -101,33 +103,40 @@ class DatasetCheck:
             for start in range(0, len(source.dataset), STRETCH)
         ]
         found: dict[int, Scan] = {}
-        results = run_tasks(_Scanner(self.sources), tasks, self.options.processes)
-        with closing(results):
+        with closing(run_tasks(_Scanner(self.sources), tasks, self.options.processes)) as results:
             for number, result in track(results, f"annotations, {STRETCH} at a time", len(tasks)):
                 if isinstance(result, Lost):
                     raise RuntimeError(f"reading annotations failed: {result.reason}")
                 found[number] = result
         self.seconds["annotations"] = time.monotonic() - started
         return [
-            Scan.joined([found[number] for number, task in enumerate(tasks) if task[0] == source])
+            Scan.joined([found.pop(number) for number, task in enumerate(tasks) if task[0] == source])
             for source in range(len(self.sources))
         ]
 
     def check_files(self) -> None:
         """Look at every different file that the journal does not know."""
         started = time.monotonic()
-        with Journal(self.journal, self.options.fresh, self.options.retry) as journal:
-            jobs = _Jobs(self.table, self._unknown(journal))
-            work = FileCheck(self.sources, self.options.level)
-            results = run_tasks(work, jobs, self.options.processes, self.options.timeout)
-            with closing(results):
-                for number, result in track(results, "files", len(jobs)):
-                    file, job = jobs.done(number)
-                    found = _lost(job, result) if isinstance(result, Lost) else result
-                    self.table.set(file, found)
+        if self.options.level == "none":  # looking again costs less than remembering
+            self.fresh_files = sum(1 for _ in self._look(np.arange(len(self.table))))
+        else:
+            with Journal(self.journal, self.options.fresh, self.options.retry) as journal:
+                self.fresh_files = 0
+                for job, found in self._look(self._unknown(journal)):
                     journal.add(job, self.how(job), found)
+                    self.fresh_files += 1
         self.seconds["files"] = time.monotonic() - started
-        self.fresh_files = len(jobs)
+
+    def _look(self, files: np.ndarray) -> Iterator[tuple[FileJob, FileFound]]:
+        """Look at files in parallel; what is found goes into the table, and out as it comes."""
+        jobs = _Jobs(self.table, files)
+        work = FileCheck(self.sources, self.options.level)
+        with closing(run_tasks(work, jobs, self.options.processes, self.options.timeout)) as results:
+            for number, result in track(results, "files", len(jobs)):
+                file, job = jobs.done(number)
+                found = _lost(job, result) if isinstance(result, Lost) else result
+                self.table.set(file, found)
+                yield job, found
 
     def _unknown(self, journal: Journal) -> np.ndarray:
         """Numbers of the files to look at; what the journal knows of the others goes into the table."""

@@ -11,7 +11,7 @@ import numpy as np
 from elva.structures import VideoMeta
 
 from .media import FileFound, FileJob
-from .scan import Scan
+from .scan import Scan, joined_bounds
 from .sources import Bounds, Source, first_index
 
 
@@ -25,8 +25,8 @@ class FileTable:
         scans: The annotations of each.
 
     Attributes:
-        sample: (R,) int64 the sample that names each file, counted through all sources.
-        file: (R,) int64 the number of each file, in the order in which they are first named.
+        sample: (R,) int32 the sample that names each file, counted through all sources.
+        file: (R,) int32 the number of each file, in the order in which they are first named.
         bounds: (R, 2) float64, see :class:`Scan`.
         source: (N,) int16 the source of each sample.
         ok: (F,) bool whether a file can be read; False as well where it was not looked at.
@@ -38,13 +38,13 @@ class FileTable:
         self._first_N = first_index(sources)
         counts_N = np.concatenate([scan.files for scan in scans])
         self._start_N = np.concatenate([[0], np.cumsum(counts_N)])
-        self.sample = np.repeat(np.arange(len(counts_N)), counts_N)
+        self.sample = np.repeat(np.arange(len(counts_N), dtype=np.int32), counts_N)
         self.source = np.repeat(np.arange(len(scans), dtype=np.int16), [len(scan.text) for scan in scans])
-        self.bounds = np.concatenate([scan.bounds for scan in scans])
+        self.bounds = joined_bounds(scans)
         digest_R = np.concatenate([scan.file for scan in scans])
         _, first_F, file_R = np.unique(digest_R, return_index=True, return_inverse=True)
         order_F = np.argsort(first_F)
-        rank_F = np.empty_like(order_F)
+        rank_F = np.empty(len(order_F), np.int32)
         rank_F[order_F] = np.arange(len(order_F))
         self.file = rank_F[file_R]
         self.ok = np.zeros(len(first_F), bool)
@@ -58,7 +58,7 @@ class FileTable:
     @cached_property
     def _by_file(self) -> tuple[np.ndarray, np.ndarray]:
         """(R,) the places of R in the order of their files; (F + 1,) where each file's begin."""
-        order_R = np.argsort(self.file, kind="stable")
+        order_R = np.argsort(self.file, kind="stable").astype(np.int32)
         return order_R, np.concatenate([[0], np.cumsum(np.bincount(self.file, minlength=len(self)))])
 
     def uses(self, file: int) -> np.ndarray:
@@ -89,6 +89,8 @@ class FileTable:
 
     def part(self, place: int) -> Bounds:
         """First and last second that a sample looks at."""
+        if not len(self.bounds):
+            return None
         start, end = self.bounds[place].tolist()
         return None if np.isnan(start) else (start, end)
 

@@ -16,7 +16,7 @@ from elva.datasets.transforms.chat_text import encode_content
 
 from .problem import ERRORS, Problem
 from .remarks import remarks
-from .sources import Source
+from .sources import Bounds, Source
 
 UNKNOWN = -1
 WARNINGS_KEPT = 20
@@ -33,7 +33,8 @@ class Scan:
         id: (N,) uint64 digests of the ids.
         files: (N,) int32 how many files each sample names.
         file: (R,) uint64 digests of path and reader.
-        bounds: (R, 2) float64 first and last second of the part looked at; NaN for the whole file.
+        bounds: (R, 2) float64 first and last second of the part looked at, NaN for the whole file; (0, 2) if it is the
+            whole file everywhere.
         problems: What is wrong; of warnings the first few.
         counts: How many problems there are of each kind.
     """
@@ -56,9 +57,9 @@ class Scan:
     @classmethod
     def joined(cls, scans: Sequence["Scan"]) -> "Scan":
         """All samples of ``scans``, in their order."""
-        names = ("text", "answer", "id", "files", "file", "bounds")
+        names = ("text", "answer", "id", "files", "file")
         joined: dict[str, Any] = {name: np.concatenate([getattr(scan, name) for scan in scans]) for name in names}
-        out = cls(**joined)
+        out = cls(**joined, bounds=joined_bounds(scans))
         for scan in scans:
             kept = Counter(problem.kind for problem in out.problems)
             for problem in scan.problems:
@@ -67,6 +68,13 @@ class Scan:
                     out.problems.append(problem)
         out.counts = dict(sum((Counter(scan.counts) for scan in scans), Counter()))
         return out
+
+
+def joined_bounds(scans: Sequence[Scan]) -> np.ndarray:
+    """The bounds of all files of ``scans``; (0, 2) if none has any."""
+    if not any(len(scan.bounds) for scan in scans):
+        return np.empty((0, 2))
+    return np.concatenate([scan.bounds if len(scan.bounds) else np.full((len(scan.file), 2), np.nan) for scan in scans])
 
 
 def scan(source: Source, start: int, stop: int) -> Scan:
@@ -81,7 +89,7 @@ def scan(source: Source, start: int, stop: int) -> Scan:
         bounds=np.empty((0, 2)),
     )
     file: list[int] = []
-    bounds: list[tuple[float, float]] = []
+    bounds: list[Bounds] = []
     for row, index in enumerate(range(start, stop)):
         item = _item(source, index, out)
         out.id[row] = digest(item["id"])
@@ -89,12 +97,13 @@ def scan(source: Source, start: int, stop: int) -> Scan:
             continue
         out.files[row] = len(item["videos"])
         file += [digest(path + source.reader) for path in item["videos"]]
-        parts = item.get("bounds") or [None] * len(item["videos"])
-        bounds += [part or (np.nan, np.nan) for part in parts]
+        bounds += item.get("bounds") or [None] * len(item["videos"])
         for kind, words in remarks(item["conversations"]):
             out.note(kind, partial(problem_of, source, index, item, kind, words))
         _count_text(source, index, item, out, row)
-    out.file, out.bounds = np.array(file, np.uint64), np.array(bounds, float).reshape(-1, 2)
+    out.file = np.array(file, np.uint64)
+    if any(bounds):
+        out.bounds = np.array([part or (np.nan, np.nan) for part in bounds])
     return out
 
 
