@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -104,6 +104,8 @@ class Benchmark(ItemDataset):
         self.take = take
         self._check_files()
         questions = self._distinct(self.load())
+        if subtitles != "none" and not any(question.subtitles for question in questions):
+            raise ValueError(f"{name} has no subtitles: subtitles must be 'none', got '{subtitles}'")
         self.questions = [questions[index] for index in taken(len(questions), take)]
         self._asked = [(number, by) for number, q in enumerate(self.questions) for by in self._rotations(q)]
 
@@ -122,7 +124,7 @@ class Benchmark(ItemDataset):
         """
         return reader
 
-    def submission(self, records: Sequence[Record]) -> Any | None:
+    def submission(self, records: Sequence[Mapping[str, Any]]) -> Any | None:
         """Return what is to be handed in for a score, as JSON can hold it; None if there is no such form.
 
         Args:
@@ -135,10 +137,9 @@ class Benchmark(ItemDataset):
         videos = {question.video for question in self.questions}
         spoken = {question.subtitles for question in self.questions if question.subtitles}
         missing = self._missing(videos)
-        unanswerable = sum(question.video in missing for question in self.questions)
-        return Coverage(
-            len(videos), missing, len(self.questions), unanswerable, len(spoken), self._missing(spoken)
-        )
+        gone = set(missing)
+        unanswerable = sum(question.video in gone for question in self.questions)
+        return Coverage(len(videos), missing, len(self.questions), unanswerable, len(spoken), self._missing(spoken))
 
     def protocol(self) -> dict[str, Any]:
         """What decides the answers beside the model: everything that must be told with a score."""
@@ -205,9 +206,10 @@ class Benchmark(ItemDataset):
                 item = self._with_subtitles(item)
         return item
 
-    def find(self, stem: str, suffixes: Sequence[str] = VIDEO_SUFFIXES) -> str:
-        """Return ``stem`` with the suffix that its file has, the first of ``suffixes`` if there is none."""
-        return next((stem + end for end in suffixes if (self.root / (stem + end)).exists()), stem + suffixes[0])
+    def find(self, stems: str | Sequence[str], suffixes: Sequence[str] = VIDEO_SUFFIXES) -> str:
+        """Return the first of the paths, each of ``stems`` with each of ``suffixes``, that is there; else the first."""
+        names = [stem + end for stem in ([stems] if isinstance(stems, str) else stems) for end in suffixes]
+        return next((name for name in names if (self.root / name).exists()), names[0])
 
     def _with_subtitles(self, item: dict[str, Any]) -> dict[str, Any]:
         question: Question = item["question"]

@@ -2,6 +2,7 @@
 
 from .base import VideoReader, VideoReadError
 from .decord_reader import DecordReader
+from .file_or_folder import FileOrFolderReader
 from .frame_folder import FrameFolderReader
 from .pyav_reader import PyAVReader
 from .still_image import is_image_file
@@ -9,6 +10,7 @@ from .timeout import call_with_timeout
 
 __all__ = [
     "DecordReader",
+    "FileOrFolderReader",
     "FrameFolderReader",
     "PyAVReader",
     "VideoReadError",
