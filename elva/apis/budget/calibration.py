@@ -7,7 +7,6 @@ decoding the video, the text tokenizer, and the tokens of the answer after the f
 
 import hashlib
 import json
-import os
 import platform
 import statistics
 import time
@@ -29,6 +28,7 @@ from elva.engine.optimizers.mixed_precision import autocast_dtype
 from elva.models.llms import Trace
 from elva.registry import MODELS, TRANSFORMS
 from elva.structures import Clip, FramePlan
+from elva.utils.cache_folder import cache_folder
 from elva.utils.text_tokenizer import VIDEO_PAD
 
 from .levels import own_resolution, turned
@@ -102,11 +102,6 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(known, dict) or not all(isinstance(v, dict) and "points" in v for v in known.values()):
         raise ValueError(f"{path} is no table of measured times. Name another file, or remove it: it is made anew.")
     return known
-
-
-def cache_folder() -> Path:
-    """``$XDG_CACHE_HOME/elva``, or ``~/.cache/elva``."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "elva"
 
 
 def machine() -> str:

@@ -68,8 +68,8 @@ class ByteRanges(AnnotationFile):
             os.close(self._file)
 
 
-def blocks(path: Path, size: int = 1 << 24) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield the place and the bytes (uint8) of each block of a file."""
+def blocks(path: Path, size: int = 1 << 18) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the place and the bytes (uint8) of each block of a file; by default as much as a core's cache holds."""
     with path.open("rb") as file:
         place = 0
         while block := file.read(size):
@@ -79,4 +79,9 @@ def blocks(path: Path, size: int = 1 << 24) -> Iterator[tuple[int, np.ndarray]]:
 
 def _newlines(path: Path, end: int) -> int:
     """Line ends among the first ``end`` bytes of a file."""
-    return sum(int((block[: max(0, end - place)] == ord("\n")).sum()) for place, block in blocks(path) if place < end)
+    count = 0
+    for place, block in blocks(path):
+        if place >= end:
+            break
+        count += int((block[: end - place] == ord("\n")).sum())
+    return count
