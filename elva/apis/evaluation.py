@@ -75,6 +75,7 @@ class Evaluator:
             torch.manual_seed(0)
             self.model.exchange(merger, reducers)
         self.model.to(next(self.model.llm.parameters()).device).eval()
+        self.runner.cfg.model.update(merger=merger, reducers=list(reducers))  # the protocol tells of them
 
     def run(self) -> Evaluation:
         """Test on all of the test data, and measure the cost on the probes."""

@@ -1,7 +1,7 @@
 """Evaluation that can be killed and continued, split over processes, and repeated byte for byte."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Sized
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,6 @@ import torch
 from mmengine.dist import barrier, broadcast_object_list, get_rank, get_world_size, is_main_process
 from mmengine.evaluator import Evaluator
 from mmengine.logging import print_log
-from mmengine.registry import DATASETS
 from mmengine.runner import BaseLoop
 from torch.utils.data import Sampler
 
@@ -45,60 +44,57 @@ class EvaluationLoop(BaseLoop):
 
     def __init__(self, runner: Any, dataloader: dict[str, Any], evaluator: Any, exact: bool | None = None) -> None:
         if not isinstance(dataloader, dict):
-            raise ValueError("EvaluationLoop: test_dataloader must be a config, of which the loop takes what is left")
+            raise ValueError("EvaluationLoop: test_dataloader must be a config; the loop chooses the samples itself")
         self.evaluator: Evaluator = evaluator if isinstance(evaluator, Evaluator) else runner.build_evaluator(evaluator)
         for metric in self.evaluator.metrics:
             if not isinstance(metric, AnswerMetric):
                 raise ValueError(
                     f"test_evaluator: {type(metric).__name__} is no AnswerMetric; use test_cfg=dict(type='TestLoop')"
                 )
-        dataset = dataloader["dataset"]
-        dataset = DATASETS.build(dataset) if isinstance(dataset, dict) else dataset
-        device = next(runner.model.parameters()).device.type
-        self.exact = device == "cpu" if exact is None else exact
-        precision = (runner.cfg.get("optim_wrapper") or {}).get("type", "")
-        self.protocol = make_protocol(
-            runner.cfg,
-            dataset,
-            self.evaluator.metrics,
-            self.exact,
-            device,
-            "mixed" if precision == "MixedPrecisionOptimWrapper" else str(next(runner.model.parameters()).dtype),
-        )
+        super().__init__(runner, {**dataloader, "sampler": {"type": _Listed}})
+        self.evaluator.dataset_meta = getattr(self.dataloader.dataset, "metainfo", None)
+        self.device = next(runner.model.parameters()).device.type
+        self.exact = self.device == "cpu" if exact is None else exact
         self.work_dir = Path(runner.work_dir)
-        self.parts = PredictionParts(self.work_dir / "evaluation" / protocol_digest(self.protocol))
-        self.answered = self.parts.read()
-        barrier()  # everybody has read before anybody writes
-        left = [index for index in range(len(dataset)) if index not in self.answered]
-        self.indices = left[get_rank() :: get_world_size()]
-        super().__init__(runner, {**dataloader, "dataset": dataset, "sampler": _Listed(self.indices)})
-        self.evaluator.dataset_meta = getattr(dataset, "metainfo", None)
 
     def run(self) -> dict[str, float]:
         """Answer what is left, write the predictions, and return the scores."""
-        _check_coverage(self.dataloader.dataset, self.evaluator.metrics)
-        if self.answered:
-            total = len(self.dataloader.dataset)
-            print_log(f"Continuing: {len(self.answered)} of {total} samples are answered already.", "current")
+        dataset = self.dataloader.dataset
+        _check_coverage(dataset, self.evaluator.metrics)
+        protocol = self._protocol()
+        parts = PredictionParts(self.work_dir / "evaluation" / protocol_digest(protocol))
+        answered = parts.read()
+        barrier()  # everybody has read before anybody writes
+        if answered:
+            print_log(f"Continuing: {len(answered)} of {len(dataset)} samples are answered already.", "current")
+        left = [index for index in range(len(dataset)) if index not in answered]
+        self.dataloader.sampler.indices = left[get_rank() :: get_world_size()]
         self.runner.call_hook("before_test")
         self.runner.call_hook("before_test_epoch")
         self.runner.model.eval()
-        places = iter(self.indices)
-        for number, batch in enumerate(self.dataloader):
-            self.run_iter(number, batch, places)
-        metrics = self._finish()
+        self._answer(parts)
+        metrics = self._finish(protocol, parts)
         self.runner.call_hook("after_test_epoch", metrics=metrics)
         self.runner.call_hook("after_test")
         return metrics
 
+    def _protocol(self) -> dict[str, Any]:
+        """Made when the run begins: the model's config may have changed since the loop was built."""
+        mixed = (self.runner.cfg.get("optim_wrapper") or {}).get("type") == "MixedPrecisionOptimWrapper"
+        precision = "mixed" if mixed else str(next(self.runner.model.parameters()).dtype)
+        metrics = self.evaluator.metrics
+        return make_protocol(self.runner.cfg, self.dataloader.dataset, metrics, self.exact, self.device, precision)
+
     @torch.no_grad()
-    def run_iter(self, number: int, batch: dict[str, Any], places: Iterator[int]) -> None:
-        """Answer a batch and keep the answers."""
-        self.runner.call_hook("before_test_iter", batch_idx=number, data_batch=batch)
-        pieces = _singles(batch) if self.exact else [batch]
-        samples = [sample for piece in pieces for sample in self.runner.model.test_step(piece)]
-        self.parts.append(get_rank(), [(next(places), self._judge(sample)) for sample in samples])
-        self.runner.call_hook("after_test_iter", batch_idx=number, data_batch=batch, outputs=samples)
+    def _answer(self, parts: PredictionParts) -> None:
+        """Answer batch after batch, and keep the answers."""
+        places = iter(self.dataloader.sampler.indices)
+        for number, batch in enumerate(self.dataloader):
+            self.runner.call_hook("before_test_iter", batch_idx=number, data_batch=batch)
+            pieces = _singles(batch) if self.exact else [batch]
+            samples = [sample for piece in pieces for sample in self.runner.model.test_step(piece)]
+            parts.append(get_rank(), [(next(places), self._judge(sample)) for sample in samples])
+            self.runner.call_hook("after_test_iter", batch_idx=number, data_batch=batch, outputs=samples)
 
     def _judge(self, sample: VideoQASample) -> Record:
         """The record of a sample; what metrics after the first make of it is under ``also``."""
@@ -108,18 +104,17 @@ class EvaluationLoop(BaseLoop):
             record["also"] = {type(metric).__name__: metric.judgement(record) for metric in others}
         return record
 
-    def _finish(self) -> dict[str, float]:
+    def _finish(self, protocol: dict[str, Any], parts: PredictionParts) -> dict[str, float]:
         """The scores, computed by the main process from the answers of all."""
         barrier()
         metrics: list[Any] = [None]
         if is_main_process():
-            found = self.parts.read()
-            records = [found[index] for index in range(len(self.dataloader.dataset))]
-            metrics = [self._score(records)]
+            found = parts.read()
+            metrics = [self._score([found[index] for index in range(len(self.dataloader.dataset))])]
             write_predictions(self.work_dir / "predictions.jsonl", self.evaluator.metrics[0].records)
-            path = self.work_dir / "protocol.json"
-            path.write_text(json.dumps(self.protocol, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-            self.parts.remove()
+            text = json.dumps(protocol, indent=1, ensure_ascii=False)
+            (self.work_dir / "protocol.json").write_text(text + "\n", encoding="utf-8")
+            parts.remove()
         broadcast_object_list(metrics)
         scores: dict[str, float] = metrics[0]
         return scores
@@ -135,10 +130,10 @@ class EvaluationLoop(BaseLoop):
 
 
 class _Listed(Sampler[int]):
-    """The given indices, in their order."""
+    """The indices that are left, in their order; ``run`` sets them."""
 
-    def __init__(self, indices: Sequence[int]) -> None:
-        self.indices = indices
+    def __init__(self, dataset: Sized, seed: int | None = None) -> None:
+        self.indices: Sequence[int] = range(len(dataset))
 
     def __iter__(self) -> Iterator[int]:
         return iter(self.indices)
