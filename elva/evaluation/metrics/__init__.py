@@ -1,7 +1,10 @@
 """Metrics for MMEngine's evaluator."""
 
 from .base import AnswerMetric
+from .count_error import CountError
 from .exact_match import ExactMatch
+from .llm_judge import LLMJudge
 from .multiple_choice import MultipleChoice
+from .wups import WUPS
 
-__all__ = ["AnswerMetric", "ExactMatch", "MultipleChoice"]
+__all__ = ["WUPS", "AnswerMetric", "CountError", "ExactMatch", "LLMJudge", "MultipleChoice"]
