@@ -8,10 +8,12 @@ from elva.structures import Kind
 from tools.analysis_tools import bench
 from tools.analysis_tools.benchmarks import BENCHMARKS, Result, input_pipeline, merging_growth, merging_share, prefill
 from tools.analysis_tools.benchmarks.decode import decode
+from tools.analysis_tools.benchmarks.frame_cache import frame_cache
 from tools.analysis_tools.benchmarks.merging import exponent
 from tools.analysis_tools.benchmarks.sequences import video_sequence
 from tools.analysis_tools.benchmarks.timing import interleaved, median_ratio
 from tools.analysis_tools.benchmarks.train_step import train_step
+from tools.analysis_tools.benchmarks.workers import workers
 
 
 def check(result: Result, *names: str) -> None:
@@ -46,6 +48,18 @@ def test_merging_growth_measures_each_size():
 def test_input_pipeline_reads_the_same_frames_both_ways():
     (result,) = input_pipeline(clips=1, length=12, frames=3, rounds=1, size=(96, 160))
     check(result, "frames/s decord", "frames/s elva")
+
+
+def test_workers_are_timed_in_turns():
+    (result,) = workers(clips=1, length=12, frames=3, batches=2, rounds=1, size=(96, 160))
+    check(result, "samples/s 1", "samples/s 2")
+    assert result.measured == pytest.approx(result.details["samples/s 2"] / result.details["samples/s 1"])
+
+
+def test_frame_cache_counts_what_the_second_epoch_opens():
+    opened, speed = frame_cache(clips=2, length=12, frames=3, rounds=1, size=(96, 160))
+    assert opened.measured == 0 and opened.met
+    check(speed, "ms a clip, first epoch", "ms a clip, second epoch", "bytes with zlib, share", "ms to unpack PNG")
 
 
 def test_train_step_runs_the_tiny_recipe():

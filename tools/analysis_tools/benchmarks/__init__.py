@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from .decode import decode
+from .frame_cache import frame_cache
 from .input_pipeline import input_pipeline
 from .matching import matching
 from .merging import merging_growth, merging_share
@@ -10,6 +11,7 @@ from .onevision import against_onevision
 from .prefill import prefill
 from .result import Result
 from .train_step import train_step
+from .workers import workers
 
 BENCHMARKS: dict[str, Callable[[], list[Result]]] = {
     "prefill": prefill,
@@ -18,6 +20,8 @@ BENCHMARKS: dict[str, Callable[[], list[Result]]] = {
     "merging-growth": merging_growth,
     "matching": matching,
     "input-pipeline": input_pipeline,
+    "workers": workers,
+    "frame-cache": frame_cache,
     "train-step": train_step,
     "against-onevision": against_onevision,
 }
@@ -27,10 +31,12 @@ __all__ = [
     "BENCHMARKS",
     "Result",
     "decode",
+    "frame_cache",
     "input_pipeline",
     "matching",
     "merging_growth",
     "merging_share",
     "prefill",
     "train_step",
+    "workers",
 ]

@@ -37,7 +37,7 @@ def input_pipeline(
     ways: dict[str, Callable[[str], object]] = {"decord": lambda path: _bare(path, wanted), "elva": load.load}
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     with tempfile.TemporaryDirectory() as folder:
-        paths = [str(_render(Path(folder) / f"{number}.mp4", length, size, seed=number)) for number in range(clips)]
+        paths = [str(render(Path(folder) / f"{number}.mp4", length, size, seed=number)) for number in range(clips)]
         for turn, path in enumerate(paths * rounds):
             for name in list(ways)[:: -1 if turn % 2 else 1]:
                 start = time.perf_counter()
@@ -57,7 +57,7 @@ def _bare(path: str, wanted: np.ndarray) -> np.ndarray:
     return frames
 
 
-def _render(path: Path, length: int, size: tuple[int, int], seed: int) -> Path:
+def render(path: Path, length: int, size: tuple[int, int], seed: int) -> Path:
     """Write a clip of a drifting, grainy scene as x264 does by default (key frames up to 250 frames apart)."""
     import av
 
