@@ -7,7 +7,7 @@ from setuptools import find_packages, setup
 
 ROOT = Path(__file__).parent
 
-OPTIONAL = ("datasets", "openai", "ray", "wups")
+OPTIONAL = ("datasets", "lmms-eval", "openai", "ray", "wups")
 """Extras that the tests use as well."""
 
 
@@ -46,6 +46,7 @@ setup(
     packages=find_packages(include=["elva", "elva.*"]),
     package_data={"elva": ["py.typed"]},
     python_requires=">=3.11",
+    entry_points={"lmms_eval.models": ["elva = elva.integrations.lmms_eval:manifest"]},
     install_requires=requirements("runtime"),
     extras_require={
         **{name: requirements(name) for name in OPTIONAL},

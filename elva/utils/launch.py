@@ -118,7 +118,7 @@ def set_resume(cfg: Config, resume: str | None) -> None:
         ValueError: If the work dir does not name its newest.
     """
     if resume == "auto":
-        resume = _newest(Path(cfg.work_dir))
+        resume = newest_checkpoint(Path(cfg.work_dir))
         if resume is None:
             print(f"Nothing to resume in {cfg.work_dir}: training starts anew.", file=sys.stderr)
     if resume is not None:
@@ -129,7 +129,12 @@ def set_resume(cfg: Config, resume: str | None) -> None:
         raise FileNotFoundError(f"There is no checkpoint {start}.{hint}")
 
 
-def _newest(work_dir: Path) -> str | None:
+def newest_checkpoint(work_dir: Path) -> str | None:
+    """The path of the newest checkpoint of a work dir; None if nothing was saved there.
+
+    Raises:
+        ValueError: If its file ``last_checkpoint`` names none.
+    """
     if not (work_dir / "last_checkpoint").is_file():
         return None
     named = Path(find_latest_checkpoint(str(work_dir)) or "")

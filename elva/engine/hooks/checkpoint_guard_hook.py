@@ -7,7 +7,7 @@ from typing import Any
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import BaseLoop
-from torch import Tensor
+from torch import Tensor, nn
 
 from elva.registry import HOOKS
 
@@ -29,17 +29,34 @@ class CheckpointGuardHook(Hook):
     def after_load_checkpoint(self, runner: Any, checkpoint: dict[str, Any]) -> None:
         """Check ``checkpoint['state_dict']`` (or the bare state dict) against ``runner.model``."""
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        weights = {re.sub(r"^module\.", "", name): w for name, w in checkpoint.get("state_dict", checkpoint).items()}
         starts = isinstance(runner._train_loop, BaseLoop) and not runner._resume
         new = getattr(model, "new_prefixes", ()) if starts else ()
-        problems = mismatches(model.state_dict(), weights, getattr(model, "optional_prefixes", ()), new)
-        if problems:
-            source = runner._load_from or f"to resume from in {runner.work_dir}"
-            raise ValueError(
-                f"The checkpoint {source} does not fit the model of this config ({type(model).__name__}). "
-                f"{' '.join(problems)} Check that it was trained with this config's model (width, depth, vocabulary, "
-                "tokenizer), and that load_from names the stage before."
-            )
+        check_weights(model, checkpoint, runner._load_from or f"to resume from in {runner.work_dir}", new)
+
+
+def check_weights(
+    model: nn.Module, checkpoint: Mapping[str, Any], source: str, new: Iterable[str] = ()
+) -> dict[str, Tensor]:
+    """Return the weights in ``checkpoint``, under the names that ``model`` has for them.
+
+    Args:
+        model: Its ``optional_prefixes``, if it has any, begin the names that may be absent on either side.
+        checkpoint: With ``state_dict``, or a bare state dict.
+        source: Of the checkpoint, for the message.
+        new: Prefixes of names that may be absent from the checkpoint. Default: none.
+
+    Raises:
+        ValueError: If weights are missing, left over, or of another shape.
+    """
+    weights = {re.sub(r"^module\.", "", name): w for name, w in checkpoint.get("state_dict", checkpoint).items()}
+    problems = mismatches(model.state_dict(), weights, getattr(model, "optional_prefixes", ()), new)
+    if problems:
+        raise ValueError(
+            f"The checkpoint {source} does not fit the model of this config ({type(model).__name__}). "
+            f"{' '.join(problems)} Check that it was trained with this config's model (width, depth, vocabulary, "
+            "tokenizer), and that load_from names the stage before."
+        )
+    return weights
 
 
 def mismatches(

@@ -1,5 +1,6 @@
 """Validation and test in the precision of training."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -19,12 +20,19 @@ class EvaluationPrecisionHook(Hook):
 
     def before_run(self, runner: Any) -> None:
         """Wrap the two steps of this runner's model, once."""
-        wrapper = runner.cfg.get("optim_wrapper") or {}
-        if wrapper.get("type") not in ("MixedPrecisionOptimWrapper", MixedPrecisionOptimWrapper):
-            return
         device_type = get_device()
-        dtype = autocast_dtype(wrapper.get("dtype", "bfloat16"), device_type)
+        dtype = evaluation_dtype(runner.cfg, device_type)
+        if dtype is None:
+            return
         for name in ("val_step", "test_step"):
             step = getattr(runner.model, name)
             if not hasattr(step, "__wrapped__"):
                 setattr(runner.model, name, torch.autocast(device_type, dtype)(step))
+
+
+def evaluation_dtype(cfg: Mapping[str, Any], device_type: str) -> torch.dtype | None:
+    """What a config's model is to be evaluated in under autocast: what it is trained in; None without any."""
+    wrapper = cfg.get("optim_wrapper") or {}
+    if wrapper.get("type") not in ("MixedPrecisionOptimWrapper", MixedPrecisionOptimWrapper):
+        return None
+    return autocast_dtype(wrapper.get("dtype", "bfloat16"), device_type)

@@ -1,0 +1,1 @@
+"""ELVA's models inside other programs."""
