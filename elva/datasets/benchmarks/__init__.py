@@ -13,6 +13,7 @@ from .needle import VideoNeedle
 from .next_qa import NExTOE, NExTQA
 from .perception_test import PerceptionTest
 from .prompts import MultipleChoicePrompt, OpenPrompt, Prompt
+from .rows import Row
 from .temp_compass import TempCompass
 from .tgif_qa import TGIFQA
 from .video_mme import VideoMME
@@ -35,6 +36,7 @@ __all__ = [
     "OpenPrompt",
     "PerceptionTest",
     "Prompt",
+    "Row",
     "TempCompass",
     "VideoMME",
     "VideoNeedle",
