@@ -3,7 +3,10 @@
 import os
 import re
 from collections.abc import Mapping
+from reprlib import repr as short
 from typing import Any
+
+from .bounds import Bounds, parse_bounds
 
 VIDEO_TAG = "<video>"
 IMAGE_SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
@@ -11,6 +14,10 @@ VIDEO_SUFFIXES = frozenset({".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mp
 ROLES = {"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "system": "system"}
 
 _TAG = re.compile(r"<(image|video)>")
+_ELSEWHERE = re.compile(r"(\w[\w+.-]+)://|(data):")
+
+File = tuple[str, Bounds | None]
+"""A path, and the part that is meant."""
 
 
 def parse_sample(sample: Mapping[str, Any], data_root: str = "", answered: bool = True) -> dict[str, Any]:
@@ -21,13 +28,15 @@ def parse_sample(sample: Mapping[str, Any], data_root: str = "", answered: bool 
 
     Args:
         sample: Keys ``id``, ``image`` and/or ``video`` (a path or a list of paths; neither for text alone), and
-            ``conversations`` of ``{from: human | gpt, value}`` or ``{role: user | assistant, content}``.
+            ``conversations`` of ``{from: human | gpt, value}`` or ``{role: user | assistant, content}``. Where parts of
+            the videos are meant, ``bounds``: see :func:`parse_bounds`.
         data_root: What relative paths are relative to.
         answered: Whether the last turn must be a reply that is not empty.
 
     Returns:
         ``id`` (str), ``videos`` (paths, in the order of their tags), ``conversations`` (``role``, ``content`` with
-        ``<video>`` tags) and ``meta`` (every other key).
+        ``<video>`` tags) and ``meta`` (every other key); where parts are meant, ``bounds``, (start, end) in seconds or
+        None for each of ``videos``.
 
     Raises:
         ValueError: If something of this is not so; the message says what was expected.
@@ -36,18 +45,22 @@ def parse_sample(sample: Mapping[str, Any], data_root: str = "", answered: bool 
         if key not in sample:
             raise ValueError(f"the annotation has no '{key}' (it has: {', '.join(map(str, sample))})")
     turns = _turns(sample["conversations"], answered)
-    images = _paths(sample, "image", VIDEO_SUFFIXES, "video")
-    videos = _paths(sample, "video", IMAGE_SUFFIXES, "image")
+    images: list[File] = [(path, None) for path in _paths(sample, "image", VIDEO_SUFFIXES, "video")]
+    paths = _paths(sample, "video", IMAGE_SUFFIXES, "image")
+    videos: list[File] = list(zip(paths, parse_bounds(sample.get("bounds"), len(paths)), strict=True))
     tags = [tag for turn in turns if turn["role"] == "user" for tag in _TAG.findall(turn["content"])]
     for turn in turns:
         if turn["role"] == "user":
             turn["content"] = _TAG.sub(VIDEO_TAG, turn["content"])
-    return {
+    files = _in_order(tags, images, videos)
+    item = {
         "id": str(sample["id"]),
-        "videos": [os.path.join(data_root, path) for path in _in_order(tags, images, videos)],
+        "videos": [os.path.join(data_root, path) for path, _ in files],
         "conversations": turns,
-        "meta": {k: v for k, v in sample.items() if k not in ("id", "image", "video", "conversations")},
+        "meta": {k: v for k, v in sample.items() if k not in ("id", "image", "video", "conversations", "bounds")},
     }
+    bounds = [part for _, part in files]
+    return item | {"bounds": bounds} if any(bounds) else item
 
 
 def _turns(conversations: Any, answered: bool) -> list[dict[str, str]]:
@@ -78,16 +91,21 @@ def _turn(number: int, turn: Any) -> dict[str, str]:
 def _paths(sample: Mapping[str, Any], key: str, wrong: frozenset[str], other: str) -> list[str]:
     """Paths under ``key``, none of which may have a suffix in ``wrong``."""
     value = sample.get(key) or []
-    paths = [value] if isinstance(value, str) else value
+    given = [value] if isinstance(value, str) else value
+    if not isinstance(given, list | tuple):
+        raise ValueError(f"'{key}' must be a path or a list of paths, got {short(value)}")
+    paths = [path.removeprefix("file://") if isinstance(path, str) else path for path in given]
     for path in paths:
         if not isinstance(path, str):
-            raise ValueError(f"'{key}' must be a path or a list of paths, got {path!r}")
+            raise ValueError(f"'{key}' must be a path or a list of paths, got {short(path)}")
+        if found := _ELSEWHERE.match(path):
+            raise ValueError(f"'{key}' is no path but {short(path)}: write it to a file ({found[0]} is not read)")
         if os.path.splitext(path)[1].lower() in wrong:
             raise ValueError(f"'{key}' names the {other} file '{path}': put it under '{other}'")
-    return list(paths)
+    return paths
 
 
-def _in_order(tags: list[str], images: list[str], videos: list[str]) -> list[str]:
+def _in_order(tags: list[str], images: list[File], videos: list[File]) -> list[File]:
     """The files in the order of their tags."""
     if images and videos:
         named = {"image": iter(images), "video": iter(videos)}

@@ -64,8 +64,9 @@ class ByteRanges(AnnotationFile):
         return self.__dict__ | {"_file": None}  # another process opens it itself
 
     def __del__(self) -> None:
-        if getattr(self, "_file", None) is not None:
-            os.close(self._file)
+        file: int | None = getattr(self, "_file", None)
+        if file is not None:
+            os.close(file)
 
 
 def blocks(path: Path, size: int = 1 << 18) -> Iterator[tuple[int, np.ndarray]]:

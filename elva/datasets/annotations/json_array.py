@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
@@ -9,7 +10,6 @@ from .base import check_exists
 from .byte_ranges import ByteRanges, blocks
 from .cached import cached
 from .json_scan import JSONScan
-
 
 _SMALL = 1 << 25
 """Bytes of a file that is looked through in a tenth of a second: not worth a file beside it."""
@@ -63,7 +63,7 @@ def _save(target: Path, found: np.ndarray) -> None:
         np.save(file, found)
 
 
-def _explain(path: Path) -> None:
+def _explain(path: Path) -> NoReturn:
     """Raise the ``ValueError`` that says what is wrong with a file that is no array of objects."""
     try:
         content = json.loads(path.read_bytes())

@@ -38,7 +38,8 @@ class JSONScan:
 
     def objects(self) -> tuple[np.ndarray, np.ndarray] | None:
         """The first and one past the last byte of each object, (N,) int64; None if the file is no array of objects."""
-        starts, ends, places, marks = map(np.concatenate, (self._starts, self._ends, self._places, self._marks))
+        starts, ends = np.concatenate(self._starts), np.concatenate(self._ends)
+        places, marks = np.concatenate(self._places), np.concatenate(self._marks)
         expected = f"[{',' * max(0, len(starts) - 1)}]".encode()
         if self._depth or self._in_text or len(starts) != len(ends) or marks.tobytes() != expected:
             return None

@@ -32,6 +32,9 @@ class TarShard(AnnotationFile):
     Args:
         path: The shard; not compressed.
 
+    Attributes:
+        index: Where the samples lie.
+
     Raises:
         FileNotFoundError: If there is no such file.
         ValueError: If it is no tar file, or the members of a sample are not next to each other.
@@ -39,17 +42,16 @@ class TarShard(AnnotationFile):
 
     def __init__(self, path: str | Path) -> None:
         self.path = check_exists(path)
-        index = shard_index(self.path)
-        self._length = len(index)
-        if index.damage:
-            text = f"Shard {self.path} is damaged: {index.damage}. Samples found before: {len(index)}."
+        self.index = shard_index(self.path)
+        if self.index.damage:
+            text = f"Shard {self.path} is damaged: {self.index.damage}. Samples found before: {len(self)}."
             print_log(text, "current", logging.WARNING)
 
     def __len__(self) -> int:
-        return self._length
+        return len(self.index)
 
     def __getitem__(self, index: int) -> dict[str, Any]:
-        members = shard_index(self.path).members(index)
+        members = self.index.members(index)
         try:
             row = self._row({member.extension: member for member in members})
         except (ValueError, OSError) as error:
@@ -61,16 +63,15 @@ class TarShard(AnnotationFile):
         return row
 
     def where(self, index: int) -> str:
-        first = shard_index(self.path).members(index)[0]
+        first = self.index.members(index)[0]
         return f"{self.path}: sample '{first.key}' (byte {first.offset})"
 
     def name(self, index: int) -> str:
-        return f"{self.path.stem}/{shard_index(self.path).members(index)[0].key}"
+        return f"{self.path.stem}/{self.index.members(index)[0].key}"
 
     def digest(self) -> str:
         """SHA-256 of the names and sizes of the members: the content may be terabytes."""
-        index = shard_index(self.path)
-        return hashlib.sha256(index.names + index.sizes.tobytes()).hexdigest()
+        return hashlib.sha256(self.index.names + self.index.sizes.tobytes()).hexdigest()
 
     def _row(self, members: dict[str, Member]) -> dict[str, Any]:
         if not {"json", "txt"} & set(members):

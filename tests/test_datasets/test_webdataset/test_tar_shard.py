@@ -57,7 +57,7 @@ def test_a_relative_path_of_a_shard_will_do(tmp_path, monkeypatch):
         ([("1.json", b"{")], r"Expecting property name"),
         ([("1.json", b"[1]")], r"the \.json is a list, expected an object"),
         ([("1.txt", b"\xff")], r"can't decode"),
-        ([("1.txt", b"about nothing")], r"neither 'video' nor 'image' says what the caption describes"),
+        ([("1.txt", b"about nothing")], r"neither 'video' nor 'image' names a file"),
     ],
 )
 def test_bad_samples_say_what_and_where(tmp_path, members, message):
