@@ -34,7 +34,12 @@ class EgoSchema(Benchmark):
     def load(self) -> list[Question]:
         path = self.root / "subset_answers.json"
         answers = Row(json_object(path), str(path))
-        rows = {row.text("q_uid"): row for row in json_rows(self.root / "questions.json")}
+        rows: dict[str, Row] = {}
+        for row in json_rows(self.root / "questions.json"):
+            name = row.text("q_uid")
+            if name in rows:
+                raise row.called(name).wrong(f"stood in {rows[name].where} already")
+            rows[name] = row
         unknown = [name for name in answers.values if name not in rows]
         if unknown:
             raise answers.wrong(f"question '{unknown[0]}' is not in {self.root / 'questions.json'}")
