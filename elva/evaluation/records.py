@@ -19,7 +19,7 @@ def record_of(sample: VideoQASample, divisions: Sequence[str] = ()) -> Record:
         ``id``, ``question_id`` (the same for every rotation), ``cluster`` (its video), ``videos``, ``question``,
         ``options``, ``answer`` (None where it is not published), ``raw`` (what the model said), ``groups``, ``frames``
         (of each video: ``seconds`` and ``sizes``), ``tokens`` (rows that enter each layer); and, where there are
-        such, ``option_logits``, ``rotation`` and ``error``.
+        such, ``alternatives`` (other right answers), ``option_logits``, ``rotation`` and ``error``.
     """
     meta = sample.meta
     groups = meta.get("groups") or {key: str(meta[key]) for key in divisions if meta.get(key) is not None}
@@ -36,7 +36,11 @@ def record_of(sample: VideoQASample, divisions: Sequence[str] = ()) -> Record:
         "frames": [_frames(plan) for plan in sample.plans],
         "tokens": sample.stats.get("tokens_per_layer", []),
     }
-    optional = {"rotation": meta.get("rotation"), **{k: sample.stats.get(k) for k in ("option_logits", "error")}}
+    optional = {
+        "alternatives": meta.get("alternatives") or None,
+        "rotation": meta.get("rotation"),
+        **{k: sample.stats.get(k) for k in ("option_logits", "error")},
+    }
     return record | {key: value for key, value in optional.items() if value is not None}
 
 

@@ -19,7 +19,8 @@ class WUPS(AnswerMetric):
 
     ``form='nextqa'`` is NExT-QA's open-ended score: words are lemmatised, stop words left out, the first meaning of
     each word counts, and questions of some groups (counting, yes or no) are right or wrong. ``form='sets'`` is the
-    score of Malinowski and Fritz: items between commas, the two most similar meanings of each pair of nouns.
+    score of Malinowski and Fritz: items between commas, the two most similar meanings of each pair of nouns. Of several
+    right answers the most similar one counts.
 
     Results: ``wups/overall`` and its errors at the first threshold, ``wups_at_<threshold>/overall`` at the others;
     others as :class:`AnswerMetric`. Which data nltk needs is in docs/evaluation_scores.md.
@@ -68,11 +69,12 @@ class WUPS(AnswerMetric):
             return {"parsed": None, "score": nothing, "wups": [nothing] * len(self.thresholds)}
         if record["answer"] is None:
             return {"parsed": parsed, "score": None, "wups": [None] * len(self.thresholds)}
-        wanted = self._read(record["answer"])
+        right = [self._read(answer) for answer in (record["answer"], *record.get("alternatives", ()))]
         if any(record["groups"].get(division) in groups for division, groups in self.exact.items()):
-            values = [float(said == wanted)] * len(self.thresholds)
+            values = [float(said in right)] * len(self.thresholds)
         else:
-            values = [wups(said, wanted, measure, passing=self.form == "nextqa") for measure in self._measures]
+            form = self.form == "nextqa"
+            values = [max(wups(said, wanted, measure, passing=form) for wanted in right) for measure in self._measures]
         return {"parsed": parsed, "score": values[0], "wups": values}
 
     def summarise(self, scored: list[Record]) -> dict[str, float]:

@@ -47,6 +47,14 @@ def test_counting_and_yes_no_questions_are_right_or_wrong(data: str) -> None:
     assert [r["score"] for r in metric.records] == [0.75, 1, 0.75]
 
 
+def test_the_most_similar_of_several_right_answers_counts(data: str) -> None:
+    samples = [_sample("dog", "xyz"), _sample("dog", "cat", "DC")]
+    for sample in samples:
+        sample.meta["alternatives"] = ["the dogs"]
+    _, metric = _evaluate(samples, nltk_data=data)
+    assert [r["score"] for r in metric.records] == [1, 1] and metric.records[0]["alternatives"] == ["the dogs"]
+
+
 def test_the_form_of_sets(data: str) -> None:
     samples = [_sample("cat, chair.", "Chair, dog"), _sample("chair, sky", "chair")]
     results, metric = _evaluate(samples, nltk_data=data, form="sets", thresholds=[0.9, 0.0])
