@@ -111,7 +111,7 @@ class Judge:
         if not self._path.is_file():
             return {}
         known = {}
-        for line in self._path.read_text(encoding="utf-8").split("\n"):
+        for line in self._path.read_text(encoding="utf-8", errors="replace").split("\n"):
             try:
                 entry = json.loads(line)
             except ValueError:
