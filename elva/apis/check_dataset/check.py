@@ -20,7 +20,7 @@ from .media import LEVELS, FileCheck, FileFound, FileJob, stamp
 from .pool import Lost, run_tasks
 from .scan import Scan, scan
 from .sources import Source, sources_of
-from .tokens import count_visual, token_counter
+from .tokens import count_visual, token_counter, uncounted
 
 STRETCH = 256
 """Samples that a worker reads at a time."""
@@ -170,12 +170,12 @@ class DatasetCheck:
     def conclude(self, scans: Sequence[Scan]) -> Findings:
         """Put together what was found."""
         notes = [f"{source.name}: text is not counted: {source.untold}" for source in self.sources if source.untold]
-        visual = None
         try:
-            visual = count_visual(self.table, token_counter(self.cfg))
+            count = token_counter(self.cfg)
         except (ValueError, FileNotFoundError) as error:
             notes.append(f"visual tokens are not counted: {error}")
-        return Findings.of(self.table, scans, visual, self.options.max_tokens, notes)
+            count = uncounted
+        return Findings.of(self.table, scans, count_visual(self.table, count), self.options.max_tokens, notes)
 
 
 class _Scanner:

@@ -53,29 +53,27 @@ class Findings:
 
     @classmethod
     def of(
-        cls, table: FileTable, scans: Sequence[Scan], visual: Visual | None, max_tokens: int | None, notes: list[str]
+        cls, table: FileTable, scans: Sequence[Scan], visual: Visual, max_tokens: int | None, notes: list[str]
     ) -> "Findings":
         """Put it together.
 
         Args:
             table: Checked.
             scans: The annotations of each data set.
-            visual: Frames and tokens; None if they could not be counted.
+            visual: Frames and tokens.
             max_tokens: Samples of more rows are bad.
             notes: What could not be looked at.
         """
         text, answer = (np.concatenate([getattr(scan, name) for scan in scans]) for name in ("text", "answer"))
-        unknown = np.full(len(text), UNKNOWN, np.int32)
-        frames, tokens = (unknown, unknown) if visual is None else (visual.frames, visual.tokens)
-        length = np.where((text < 0) | (tokens < 0), UNKNOWN, text + tokens)
+        length = np.where((text < 0) | (visual.tokens < 0), UNKNOWN, text + visual.tokens)
         counts = Counter({(s, kind): n for s, scan in enumerate(scans) for kind, n in scan.counts.items()})
         problems = [Found(s, problem) for s, scan in enumerate(scans) for problem in scan.problems]
         bad = np.zeros(len(text), bool)
-        out = cls(table, text, answer, frames, tokens, length, bad, problems, counts, notes)
+        out = cls(table, text, answer, visual.frames, visual.tokens, length, bad, problems, counts, notes)
         for found in problems:
             if found.problem.error:
                 bad[out.first_sample(found.source) + found.problem.index] = True
-        out._add_files(visual.misfits if visual else {})
+        out._add_files(visual.misfits)
         out._add_long(max_tokens)
         out._add_duplicates(scans)
         problems.sort(key=lambda found: (found.source, found.problem.index))

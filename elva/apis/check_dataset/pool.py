@@ -205,6 +205,8 @@ def _serve(work: Callable[[Any], Any], pipe: Connection, now: Any, parent: int) 
     while (chunk := _next_chunk(pipe, parent)) is not None:
         outbox = _Outbox(pipe)
         for number, task in chunk.items():
+            if os.getppid() != parent:
+                return
             now[1] = time.monotonic()
             now[0] = number
             try:

@@ -61,8 +61,19 @@ def token_counter(cfg: Config) -> Callable[[FramePlan], int]:
     return lambda plan: of_sizes(plan.sizes)
 
 
+def uncounted(plan: FramePlan) -> int:
+    """In place of a counter, where there is none."""
+    del plan
+    return UNKNOWN
+
+
 def count_visual(table: FileTable, count: Callable[[FramePlan], int]) -> Visual:
-    """Plan every sample's videos and count."""
+    """Plan every sample's videos and count.
+
+    Args:
+        table: Files that were looked at.
+        count: Counts the tokens of a plan.
+    """
     plan = lru_cache(_CACHED)(lambda source, meta, bounds: _planned(table, source, meta, bounds, count))
     frames_R, tokens_R = (np.full(len(table.file), UNKNOWN, np.int32) for _ in range(2))
     misfits: dict[int, str] = {}

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from .check_rate import check_rate
 from .decode import decode
 from .frame_cache import frame_cache
 from .input_pipeline import input_pipeline
@@ -21,6 +22,7 @@ BENCHMARKS: dict[str, Callable[[], list[Result]]] = {
     "matching": matching,
     "input-pipeline": input_pipeline,
     "workers": workers,
+    "check-dataset": check_rate,
     "frame-cache": frame_cache,
     "train-step": train_step,
     "against-onevision": against_onevision,
@@ -30,6 +32,7 @@ BENCHMARKS: dict[str, Callable[[], list[Result]]] = {
 __all__ = [
     "BENCHMARKS",
     "Result",
+    "check_rate",
     "decode",
     "frame_cache",
     "input_pipeline",
