@@ -5,6 +5,7 @@ from .count_error import CountError
 from .exact_match import ExactMatch
 from .llm_judge import LLMJudge
 from .multiple_choice import MultipleChoice
+from .unscored import Unscored
 from .wups import WUPS
 
-__all__ = ["WUPS", "AnswerMetric", "CountError", "ExactMatch", "LLMJudge", "MultipleChoice"]
+__all__ = ["WUPS", "AnswerMetric", "CountError", "ExactMatch", "LLMJudge", "MultipleChoice", "Unscored"]
