@@ -3,20 +3,18 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import torch
 
 from elva.utils.media_path import path_identity
-from elva.utils.tensor_store import TensorStore
 
+from ..annotations.cached import cached
 from .headers import Member, read_headers
 
-INDEX_DIR = "ELVA_INDEX_DIR"
-"""The environment variable that names a folder in which indices are kept between runs; without it none are."""
+Identity = list[tuple[str, int, int]]
 
 _CHUNK = 1 << 22
 
@@ -66,21 +64,21 @@ class ShardIndex:
         return Member(os.fsdecode(name), int(self.offsets[number]), int(self.sizes[number]))
 
 
-_known: dict[str, tuple[str, ShardIndex]] = {}
+_known: dict[str, tuple[Identity, ShardIndex]] = {}
 """Indices of this process, which a data loader's workers inherit, with the identities of their files."""
 
 
 def shard_index(path: str | Path) -> ShardIndex:
-    """The index of a shard, made once in a process (once for all, with ``ELVA_INDEX_DIR``) while the file is the same.
+    """The index of a shard, made once while the file is the same: it is kept in the user's cache folder.
 
     Raises:
         OSError: If there is no such file.
         ValueError: If it is no tar file, or the members of a sample are not next to each other.
     """
     path = str(path)
-    identity = sha256(repr(path_identity(path)).encode()).hexdigest()
+    identity = path_identity(path)
     if path not in _known or _known[path][0] != identity:
-        _known[path] = identity, _stored(path, identity) if os.environ.get(INDEX_DIR) else _made(path)
+        _known[path] = identity, _kept(path)
     return _known[path][1]
 
 
@@ -144,16 +142,21 @@ def _refuse_scattered(path: str, keys: Sequence[str]) -> None:
         seen.add(key)
 
 
-def _stored(path: str, identity: str) -> ShardIndex:
-    """The index as it is kept in ``ELVA_INDEX_DIR``; made and put there if it is not."""
-    store = TensorStore(os.environ[INDEX_DIR], name="Indices of shards")
-    found = store.get(identity)
-    if found is None:
-        index = _made(path)
-        texts = {"names": index.names, "damage": b"\0" + index.damage.encode()}
-        tensors = {key: torch.frombuffer(bytearray(text), dtype=torch.uint8) for key, text in texts.items()}
-        arrays = {key: torch.from_numpy(getattr(index, key)) for key in ("starts", "offsets", "sizes", "first")}
-        store.put(identity, tensors | arrays)
-        return index
-    names, damage = (bytes(found.pop(key).numpy()) for key in ("names", "damage"))
-    return ShardIndex(path, names, damage=damage[1:].decode(), **{key: value.numpy() for key, value in found.items()})
+def _kept(path: str) -> ShardIndex:
+    """The index, made now or by an earlier process."""
+    try:
+        file = cached(Path(path), ".v1.npz", lambda target: _save(target, _made(path)))
+    except OSError:  # no place to keep it
+        return _made(path)
+    with np.load(file) as arrays:
+        found = {name: arrays[name] for name in arrays.files}
+    names, damage = found.pop("names").tobytes(), found.pop("damage").tobytes().decode()
+    return ShardIndex(path, names, damage=damage, **found)
+
+
+def _save(target: Path, index: ShardIndex) -> None:
+    texts = {"names": index.names, "damage": index.damage.encode()}
+    arrays: dict[str, Any] = {key: getattr(index, key) for key in ("starts", "offsets", "sizes", "first")}
+    arrays |= {key: np.frombuffer(text, np.uint8) for key, text in texts.items()}
+    with target.open("wb") as file:
+        np.savez(file, **arrays)

@@ -1,13 +1,12 @@
 import os
-import pickle
 
 import pytest
 
 from elva.datasets.webdataset import copy_member, read_member, shard_index
-from elva.datasets.webdataset.index import INDEX_DIR
 from tests.test_datasets.test_webdataset.shards import captioned, write_shard, write_shards
 
 MODULE = "elva.datasets.webdataset.index"
+ARRAYS = ("starts", "offsets", "sizes", "first")
 
 
 def test_samples_are_consecutive_members_with_one_key(tmp_path):
@@ -45,19 +44,23 @@ def test_headers_are_read_once_unless_the_file_changes(tmp_path, monkeypatch):
     assert len(shard_index(path)) == 3
 
 
-def test_indices_are_kept_between_runs(tmp_path, monkeypatch):
-    monkeypatch.setenv(INDEX_DIR, str(tmp_path / "index"))
+def test_another_process_reads_the_index_not_the_headers(tmp_path, monkeypatch):
     paths = [*write_shards(tmp_path, [3, 0]), str(write_shard(tmp_path / "cut.tar", captioned("ü")))]
-    os.truncate(paths[2], 1000)
-    first = [pickle.dumps(shard_index(path).__dict__) for path in paths]
+    os.truncate(paths[2], 1540)
+    first = [shard_index(path) for path in paths]
     monkeypatch.setattr(f"{MODULE}._known", {})
     monkeypatch.setattr(f"{MODULE}.read_headers", lambda path: pytest.fail("read again"))
-    again = [shard_index(path) for path in paths]
-    for before, index in zip(first, again, strict=True):
-        old = pickle.loads(before)
-        assert (old["names"], old["damage"], old["path"]) == (index.names, index.damage, index.path)
-        assert all((old[key] == getattr(index, key)).all() for key in ("starts", "offsets", "sizes", "first"))
-    assert again[2].damage
+    for before, index in zip(first, map(shard_index, paths), strict=True):
+        assert (before.names, before.damage, before.path) == (index.names, index.damage, index.path)
+        assert all((getattr(before, key) == getattr(index, key)).all() for key in ARRAYS)
+        assert [before.members(i) for i in range(len(before))] == [index.members(i) for i in range(len(index))]
+    assert "byte 1540, inside of 'ü.mp4'" in first[2].damage
+
+
+def test_without_a_place_to_keep_it_the_index_is_made_each_time(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert len(shard_index(*write_shards(tmp_path, [2]))) == 2
 
 
 def test_a_member_is_copied_in_pieces(tmp_path, monkeypatch):
