@@ -70,6 +70,7 @@ def _add_limits(group: Any) -> None:
     group.add_argument(
         "--give-up", type=int, default=32, metavar="N", help="stop when it fails so many samples in a row; default: 32"
     )
+    group.add_argument("--grace", type=float, default=5, metavar="S", help="of requests when stopped; default: 5")
     group.add_argument("--price-in", type=float, default=0, metavar="$", help="of a million tokens of prompts")
     group.add_argument("--price-out", type=float, default=0, metavar="$", help="of a million tokens of replies")
 
@@ -111,6 +112,7 @@ def job_of(args: argparse.Namespace) -> Job:
         ),
         prices=Prices(args.price_in, args.price_out),
         decoders=args.decoders,
+        grace=args.grace,
         retry_failed=args.retry_failed,
         mix_protocols=args.mix_protocols,
         write_only=args.write_only,

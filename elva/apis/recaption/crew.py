@@ -87,7 +87,8 @@ class Crew:
                 outcome = await self._caption(int(index))
             except Stopping:
                 return
-            self._journal.add(int(self._keys[index]), outcome.line() | {"protocol": self._digest})
+            name = {"id": self._samples.named(int(index))["id"]}
+            self._journal.add(int(self._keys[index]), name | outcome.line() | {"protocol": self._digest})
             self._report(outcome)
             self._watch(outcome)
 

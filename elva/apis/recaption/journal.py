@@ -109,9 +109,17 @@ def read_lines(part: Path) -> Iterator[tuple[int, int, dict[str, Any]]]:
     place = 0
     with part.open("rb") as file:
         for data in file:
-            try:
-                line = json.loads(data)
-                yield place, int(line["key"], 16), line
-            except (ValueError, LookupError, TypeError):
-                pass
+            if (line := _parse(data)) is not None:
+                yield place, *line
             place += len(data)
+
+
+def _parse(data: bytes) -> tuple[int, dict[str, Any]] | None:
+    """The key and the content of a line; None if it is torn."""
+    if not data.endswith(b"\n"):
+        return None
+    try:
+        line = json.loads(data)
+        return int(line["key"], 16), line
+    except (ValueError, LookupError, TypeError):
+        return None

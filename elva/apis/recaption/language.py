@@ -32,7 +32,7 @@ _WORDS = {
     "fr": "le les et est une dans du des au aux avec qui elle pour pas ce cette sont puis deux",
     "es": "el los las y es en sobre hay muestra mientras sus se está lo este esta luego",
     "it": "gli di che è nel nella della dello dei sul sulla mentre sono questo poi viene due",
-    "pt": "os um uma em na da das ao à são não enquanto pelo pela depois isso seu sua mais",
+    "pt": "os um uma em na da ao à são não enquanto pelo pela depois isso seu sua mais",
 }
 
 FUNCTION_WORDS: dict[str, frozenset[str]] = {language: frozenset(words.split()) for language, words in _WORDS.items()}

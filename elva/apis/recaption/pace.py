@@ -44,7 +44,7 @@ class Limits:
 
     def delay(self, attempt: int) -> float:
         """Seconds before attempt ``attempt + 1``: exponential, with half of it by chance so that workers spread."""
-        whole = min(self.backoff * 2.0 ** (attempt - 1), self.max_wait)
+        whole = min(self.backoff * 2.0 ** min(attempt - 1, 30), self.max_wait)
         return whole * random.uniform(0.5, 1.0)
 
 
