@@ -1,5 +1,6 @@
 """What benchmarks share: files to check, questions to ask, and answers to compare with."""
 
+import inspect
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -108,6 +109,11 @@ class Benchmark(ItemDataset):
             raise ValueError(f"{name} has no subtitles: subtitles must be 'none', got '{subtitles}'")
         self.questions = [questions[index] for index in taken(len(questions), take)]
         self._asked = [(number, by) for number, q in enumerate(self.questions) for by in self._rotations(q)]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        """Spell out what a child takes that hands ``**benchmark`` on: so misspelt arguments in a config are found."""
+        super().__init_subclass__(**kwargs)
+        cls.__signature__ = _spelt_out(cls)  # type: ignore[attr-defined]
 
     @abstractmethod
     def annotation_files(self) -> list[str]:
@@ -258,3 +264,13 @@ class Benchmark(ItemDataset):
             raise FileNotFoundError(
                 f"{type(self).__name__}: files of the benchmark are missing in data_root='{self.root}':\n{listed}"
             )
+
+
+def _spelt_out(cls: type) -> inspect.Signature:
+    """The arguments of a class, with those of its parent in the place of ``**arguments``."""
+    _, *own = inspect.signature(cls.__init__).parameters.values()  # type: ignore[misc]
+    taken = {parameter.name: parameter for parameter in own if parameter.kind is not parameter.VAR_KEYWORD}
+    if len(taken) < len(own):
+        for name, parameter in inspect.signature(cls.__mro__[1]).parameters.items():
+            taken.setdefault(name, parameter.replace(kind=parameter.KEYWORD_ONLY))
+    return inspect.Signature(list(taken.values()))
