@@ -2,6 +2,7 @@
 
 import codecs
 import re
+from itertools import pairwise
 from pathlib import Path
 
 from .subtitle import Subtitle, plain_text, seconds_of
@@ -26,14 +27,14 @@ def read_srt(path: Path) -> list[Subtitle]:
     if not starts and any(lines):
         raise ValueError(f"{path}: is no .srt file: no line says 'start --> end'")
     found = []
-    for count, (begin, end) in enumerate(zip(starts, [*starts[1:], None], strict=True), start=1):
+    for count, (begin, end) in enumerate(pairwise([*starts, len(lines)]), start=1):
         times = _TIMES.fullmatch(lines[begin])
         if times is None:
             raise ValueError(
                 f"{path}: line {begin + 1} has no times like '00:00:01,000 --> 00:00:02,000': {lines[begin]!r}"
             )
         said = lines[begin + 1 : end]
-        if end is not None and _is_number(said, count + 1):
+        if end < len(lines) and _is_number(said, count + 1):
             said = said[:-1]
         text = plain_text(" ".join(said))
         if text:
