@@ -94,7 +94,7 @@ def read_member(path: str | Path, member: Member) -> bytes:
 
 def copy_member(shard: str, name: str, target: str) -> None:
     """Write the member ``name`` of ``shard`` to a new file ``target``. Errors as of :func:`read_member`."""
-    with open(target, "wb", buffering=0) as file:
+    with open(target, "wb") as file:
         for chunk in _chunks(shard, shard_index(shard).find(name)):
             file.write(chunk)
 

@@ -126,3 +126,12 @@ def test_cached_features_are_the_teachers_own(tmp_path, monkeypatch):
     torch.testing.assert_close(cached_features(cache, teacher, clips, frames), expected)
     monkeypatch.setattr(teacher, "forward", lambda frames: pytest.fail("computed again"))
     torch.testing.assert_close(cached_features(cache, teacher, clips, frames), expected)
+
+
+def test_key_of_a_video_in_a_shard_follows_the_shard(tmp_path):
+    shard = tmp_path / "0.tar"
+    shard.write_bytes(b"1")
+    key, other = (feature_key(f"{shard}::{name}.mp4", PLAN, "hog") for name in "12")
+    assert key != other
+    shard.write_bytes(b"12")
+    assert feature_key(f"{shard}::1.mp4", PLAN, "hog") != key
