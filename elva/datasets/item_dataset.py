@@ -73,6 +73,10 @@ class ItemDataset(Dataset):
     def where(self, index: int) -> str:
         """The place of sample ``index``: its file and its line or row."""
 
+    def row(self, index: int) -> int:
+        """The number of sample ``index`` in its source, where that has samples that are not used; from 0."""
+        return index
+
     def protocol(self) -> dict[str, Any]:
         """What decides the answers beside the model: everything that must be told with a score."""
         return {"dataset": type(self).__name__, "source": self.source}
@@ -94,7 +98,7 @@ class ItemDataset(Dataset):
                 return self.run(self.raw(index))
             except ValueError as error:
                 item = self._known(index)
-                self._note(item, error)
+                self._note(index, item, error)
                 if self.mode == "test":
                     return self.run(item | {"error": str(error)})
                 self._check_share()
@@ -114,10 +118,11 @@ class ItemDataset(Dataset):
         except ValueError:
             return self.blank(index)
 
-    def _note(self, item: dict[str, Any], error: ValueError) -> None:
-        worker = get_worker_info()
+    def _note(self, index: int, item: dict[str, Any], error: ValueError) -> None:
+        info = get_worker_info()
+        worker = info.id if info else None
         videos = [path for path in item["videos"] if path]
-        first = self.skip_log.add(self.source, item["id"], videos, str(error), worker.id if worker else None)
+        first = self.skip_log.add(self.source, item["id"], videos, str(error), worker, self.row(index))
         if first:
             what = "skipped" if self.mode == "train" else "answered without its video"
             print_log(f"Sample '{item['id']}' is {what}: {error}", "current", logging.WARNING)

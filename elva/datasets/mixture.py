@@ -21,8 +21,8 @@ class MixtureDataset(Dataset):
 
     Args:
         datasets: For each source, by a name that configs can change it by, a dict with ``dataset`` (a data set or its
-            config) and, optionally, ``weight`` (default: the data set's length, so that every sample is equally
-            frequent).
+            config) and, optionally, ``weight``, for all of them or for none (default: the data set's length, so that
+            every sample is equally frequent).
         length: Number of samples. Default: as many as it takes to show every sample of every source.
 
     Raises:
@@ -48,6 +48,9 @@ class MixtureDataset(Dataset):
         sizes = np.array([len(dataset) for dataset in self.datasets])
         given = (entry.get("weight") for entry in datasets.values())
         weights = np.array([size if w is None else w for w, size in zip(given, sizes, strict=True)], float)
+        if len({"weight" in entry for entry in datasets.values()}) > 1:
+            without = ", ".join(name for name, entry in datasets.items() if "weight" not in entry)
+            raise ValueError(f"MixtureDataset: give every source a weight or none; there is none for {without}")
         if not (weights > 0).all():
             raise ValueError(f"MixtureDataset: weights must be positive, got {weights.tolist()}")
         share = weights / weights.sum()
@@ -55,8 +58,10 @@ class MixtureDataset(Dataset):
             length = math.ceil((sizes / share).max() - 1e-6)
         if length < 1:
             raise ValueError(f"MixtureDataset: length must be positive, got {length}")
-        self._source, turn = _interleave(share, length)
-        self._index = turn % sizes[self._source]
+        source, turn = _interleave(share, length)
+        index = turn % sizes[source]
+        self._source = source.astype(np.min_scalar_type(len(sizes)))  # a few bytes a sample, in every process
+        self._index = index.astype(np.min_scalar_type(sizes.max()))
 
     @property
     def metainfo(self) -> dict[str, Any]:

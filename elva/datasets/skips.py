@@ -23,7 +23,15 @@ class SkipLog:
         self._read_to = self.path.stat().st_size if self.path and self.path.exists() else 0
         self._errors: dict[str, dict[str, str]] = {}
 
-    def add(self, source: str, sample_id: str, videos: list[str], error: str, worker: int | None = None) -> bool:
+    def add(
+        self,
+        source: str,
+        sample_id: str,
+        videos: list[str],
+        error: str,
+        worker: int | None = None,
+        index: int | None = None,
+    ) -> bool:
         """Note a skipped sample.
 
         Args:
@@ -32,6 +40,7 @@ class SkipLog:
             videos: Paths of its videos, as far as they are known.
             error: Why it was skipped.
             worker: Number of the worker process that loaded it. Default: the main process.
+            index: Its row in the source, by which ``skip_list`` finds it. Default: not known.
 
         Returns:
             Whether it is the first time.
@@ -44,6 +53,7 @@ class SkipLog:
             "source": source,
             "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             "worker": worker,
+            "index": index,
         }
         if self.path is None:
             self._note(record)

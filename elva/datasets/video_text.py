@@ -4,12 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from mmengine.logging import print_log
 
 from elva.registry import DATASETS, SAMPLE_FORMATS
 
 from .annotations import AnnotationFile, annotation_paths, open_annotations
 from .conversation import VIDEO_TAG, parse_sample
 from .item_dataset import ItemDataset, Transform
+from .skip_list import listed_rows
 from .take import taken
 
 
@@ -28,10 +30,12 @@ class VideoTextDataset(ItemDataset):
         take: Which samples are used: ``'all'``, ``'first:10%'``, ``'end:10%'``, ``'random:10%'`` (always the same
             ones; a smaller share is a part of a larger one), or a number, ``'first:1000'``. Default: ``'all'``.
         format: Config of the rows' format (``SAMPLE_FORMATS``). Default: found by each row's keys.
+        skip_list: A ``skip.jsonl`` of ``check_dataset``, or the ``skipped.jsonl`` of an earlier run: the samples in it
+            are left out from the start. See :func:`listed_rows`. Default: none.
 
     Raises:
         FileNotFoundError: If an annotation file does not exist.
-        ValueError: If an annotation file is not what its suffix says, or an argument is out of range.
+        ValueError: If an annotation file is not what its suffix says, an argument is out of range, or nothing is left.
     """
 
     def __init__(
@@ -43,6 +47,7 @@ class VideoTextDataset(ItemDataset):
         max_skip_share: float = 0.01,
         take: str = "all",
         format: dict[str, Any] | None = None,
+        skip_list: str | None = None,
     ) -> None:
         super().__init__(pipeline, mode, max_skip_share)
         names = [ann_file] if isinstance(ann_file, str) else list(ann_file)
@@ -55,6 +60,8 @@ class VideoTextDataset(ItemDataset):
             raise ValueError(f"{self._source} has no samples")
         self.take = take
         self._taken = taken(int(self._ends[-1]), take)
+        if skip_list is not None:
+            self._leave_out(skip_list)
 
     def __len__(self) -> int:
         return len(self._taken)
@@ -77,8 +84,7 @@ class VideoTextDataset(ItemDataset):
             sample.setdefault("id", file.name(row))
             return parse_sample(sample, self.data_root, answered=self.mode == "train")
         except ValueError as error:
-            name = content.get("id", file.name(row))
-            raise ValueError(f"{file.where(row)}: sample '{name}': {error}") from error
+            raise ValueError(f"{file.where(row)}: sample '{self._id(file, row, content)}': {error}") from error
 
     def blank(self, index: int) -> dict[str, Any]:
         file, row = self._locate(index)
@@ -86,11 +92,14 @@ class VideoTextDataset(ItemDataset):
             meta = dict(file[row])
         except ValueError:
             meta = {}
-        media = [meta.get(key) or [] for key in ("video", "image")]
+        media = [meta.get(key) or [] for key in ("video", "image", "videos", "images")]
         videos = [str(path) for value in media for path in ([value] if isinstance(value, str) else value)]
         question = {"role": "user", "content": VIDEO_TAG * max(1, len(videos))}
-        name = str(meta.get("id", file.name(row)))
+        name = self._id(file, row, meta)
         return {"id": name, "videos": videos or [""], "conversations": [question], "meta": meta}
+
+    def row(self, index: int) -> int:
+        return int(self._taken[index])
 
     def protocol(self) -> dict[str, Any]:
         digests = {file.path.name: digest for file in self.files if (digest := file.digest())}
@@ -100,8 +109,38 @@ class VideoTextDataset(ItemDataset):
         file, row = self._locate(index)
         return file.where(row)
 
+    def _leave_out(self, skip_list: str) -> None:
+        """Forget the samples of a skip list."""
+        starts = [0, *self._ends[:-1].tolist()]
+        offsets = {str(file.path): start for file, start in zip(self.files, starts, strict=True)} | {self._source: 0}
+        rows = listed_rows(skip_list, offsets, int(self._ends[-1]), self._id_of)
+        kept = np.setdiff1d(self._taken, rows, assume_unique=True)
+        left = len(self._taken) - len(kept)
+        if not len(kept):
+            raise ValueError(f"{skip_list} leaves none of the {left} samples of {self._source}")
+        print_log(f"{self._source}: {left} of {len(self._taken)} samples are left out ({skip_list})", "current")
+        self._taken = kept
+
+    def _id_of(self, row: int) -> str:
+        """The id of a row of the files read as one, as the skip log notes it."""
+        file, row = self._place(row)
+        try:
+            return self._id(file, row, file[row])
+        except ValueError:
+            return file.name(row)
+
+    def _id(self, file: AnnotationFile, row: int, content: dict[str, Any]) -> str:
+        try:
+            found = self.format.convert(content)
+        except ValueError:
+            found = content
+        return str(found.get("id", file.name(row)))
+
     def _locate(self, index: int) -> tuple[AnnotationFile, int]:
         """The file of sample ``index``, and its row there."""
-        place = int(self._taken[index])
+        return self._place(self.row(index))
+
+    def _place(self, place: int) -> tuple[AnnotationFile, int]:
+        """The file of a row of the files read as one, and its row there."""
         number = int(np.searchsorted(self._ends, place, side="right"))
         return self.files[number], place - (int(self._ends[number - 1]) if number else 0)

@@ -21,11 +21,18 @@ def test_memory_log_counts_each_sample_once() -> None:
 
 def test_lines_say_what_was_skipped(tmp_path: Path) -> None:
     log = SkipLog(tmp_path / "deep" / "skipped.jsonl")
-    log.add("a.json", "1", ["v.mp4"], "it broke\nbadly", 3)
+    log.add("a.json", "1", ["v.mp4"], "it broke\nbadly", 3, 7)
     (line,) = (tmp_path / "deep" / "skipped.jsonl").read_text().splitlines()
     record = json.loads(line)
     assert record.pop("time").startswith("20")
-    assert record == {"id": "1", "video": ["v.mp4"], "error": "it broke\nbadly", "source": "a.json", "worker": 3}
+    assert record == {
+        "id": "1",
+        "video": ["v.mp4"],
+        "error": "it broke\nbadly",
+        "source": "a.json",
+        "worker": 3,
+        "index": 7,
+    }
 
 
 def test_processes_see_each_others_skips_and_lines_do_not_mix(tmp_path: Path) -> None:

@@ -88,8 +88,9 @@ def write_skip_list(path: Path, findings: Findings) -> int:
             key = (found.source, found.problem.index)
             if key not in told:
                 told.add(key)
-                source = findings.table.sources[found.source].dataset.source
-                file.write(json.dumps(found.problem.record(source), ensure_ascii=False) + "\n")
+                dataset = findings.table.sources[found.source].dataset
+                record = found.problem.record(dataset.source) | {"index": dataset.row(found.problem.index)}
+                file.write(json.dumps(record, ensure_ascii=False) + "\n")
     return len(told)
 
 

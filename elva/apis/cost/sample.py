@@ -6,6 +6,7 @@ from typing import Any
 
 from mmengine.config import Config
 
+from elva.datasets.mixture_file import expand_mixture
 from elva.structures import FramePlan, VideoMeta
 
 NOMINAL_CLIP = VideoMeta(path="", duration=60.0, fps=30.0, height=360, width=640)
@@ -54,6 +55,7 @@ def load_video(cfg: Config) -> dict[str, Any]:
 
 def leaves(dataset: dict[str, Any], weight: float | None = None) -> Iterator[tuple[dict[str, Any], float | None]]:
     """The data sets that read annotations, through mixtures and wrappers, each with its weight."""
+    dataset = expand_mixture(dataset)
     if "datasets" in dataset:
         parts = dataset["datasets"]
         for entry in parts.values() if isinstance(parts, dict) else parts:
