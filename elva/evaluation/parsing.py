@@ -24,7 +24,7 @@ _NAMED = rf"(?:(?i:option|choice)\s*)?{_LETTER}"
 _WHOLE = re.compile(r"[\s(\[{\"']*([A-Za-z])[\s)\]}\"'.,:;!]*")
 _HEAD = re.compile(rf"^[ \t]*(?:[-\u2022>#][ \t]*)?(?i:(?:the\s+)?(?:option|choice|answer)\s+)?{_LETTER}", re.MULTILINE)
 _LEAD = re.compile(
-    r"(?i:\b(?:answer|ans|option|choice)(?:\s+to\s+(?:the|this)\s+question)?\s*"
+    r"(?i:\b(?:answer|ans|option|choice)(?:\s+to\s+(?:the|this)\s+question)?[\"']?\s*"
     r"(?:(?:is|must be|should be|would be)\s*:?|[:=])\s*(?:(?:most likely|likely|probably|clearly|therefore)\s+)?"
     r"|\b(?:I|we)(?:'d|'ll| would| will)?\s+(?:choose|pick|select|go (?:with|for))\s+"
     r"|\bit(?:'s| is)\s+|\\boxed\{|<answer>)\s*"
@@ -32,17 +32,20 @@ _LEAD = re.compile(
 _CLAIM = re.compile(_NAMED)
 _SUBJECT = re.compile(
     r"(?:^|[.!?:;,\n]\s*|(?i:\b(?:option|choice|answer|so|therefore|thus|hence)\s+))"
-    r"(?:[(\[\"']\s*([A-Za-z])\s*[)\]\"']|([A-Z]))\s+(?i:is\s+(?:the\s+)?(?:most\s+)?"
-    r"(?:correct|right|best|accurate|appropriate)(?:\s+(?:answer|option|choice))?)(?=\s*(?:[.,;!\n]|$)|\s+because\b)"
+    r"(?:[(\[\"']\s*([A-Za-z])\s*[)\]\"']|([A-Z]))\s+(?i:is\s+(?:the\s+)?(?:answer|"
+    r"(?:most\s+)?(?:correct|right|best|accurate|appropriate)(?:\s+(?:answer|option|choice))?))(?=\s*(?:[.,;!\n]|$)|\s+because\b)"
 )
 _JOINED = re.compile(rf"\s*(?:[,/&+:;.)\-]+|(?=\s)),?\s*(?:(?i:or|and)\s+)?{_NAMED}")
-_MARKED = re.compile(r"(?<!\w)(?:\(([A-Z])\)|([A-Z])[).:](?=\s|$))")
+_MARKED = re.compile(r"(?<!\w)(?<!not )(?:\(([A-Z])\)|([A-Z])[).:](?=\s+\S))")
 _MAY_BE_A = re.compile(r"\W*(?:A\b|a[^\w\s])")
 _HEDGED = re.compile(
     r"(?i:(?:\bnot|n't|\bnever|\bcannot)\s+(?:think|believe|say|sure|certain|clear|determine|tell)\b[^.!?,;\n]*"
     r"|\b(?:if|whether|unless)\b[^.!?,;\n]*)$"
 )
-_QUOTES = str.maketrans("\u2018\u2019\u201c\u201d", "''\"\"")
+_REACH = 300
+"""Characters around a claim that are looked at, so that long replies take no longer than they are long."""
+
+_PLAIN = str.maketrans("\u2018\u2019\u201c\u201d\u3002", "''\"\".")
 _MARKUP = re.compile(r"[*`$]|__|\\[()\[\]]|\\(?:text|textbf|mathrm|mathbf)(?=\{)")
 
 
@@ -76,7 +79,7 @@ def parse_choice(reply: str, options: Sequence[str]) -> Choice:
 
 def _clean(reply: str) -> str:
     """Without reasoning between think tags, markup, and letters that only look different; empty if it never ended."""
-    text = unicodedata.normalize("NFKC", reply).translate(_QUOTES)
+    text = unicodedata.normalize("NFKC", reply).translate(_PLAIN)
     if "</think>" in text:
         text = text.rpartition("</think>")[2]
     elif "<think>" in text:
@@ -103,12 +106,12 @@ def _statement(text: str, options: Sequence[str]) -> set[str]:
     """Rule 3: 'the answer is B', 'Answer: opening the door', 'I choose B', 'B is correct'; and a letter that opens."""
     claims: set[str] = set()
     for lead in _LEAD.finditer(text):
-        if _HEDGED.search(text[: lead.start()]):
+        if _HEDGED.search(text, max(0, lead.start() - _REACH), lead.start()):
             continue
-        claim = _CLAIM.match(text, lead.end())
-        claims |= _claimed(text, claim, options) if claim else _said(text[lead.end() :], options)
+        claim, rest = _CLAIM.match(text, lead.end()), text[lead.end() : lead.end() + _REACH]
+        claims |= _claimed(text, claim, options) if claim else _said(rest, options) or _labelled(rest, options)
     for claim in _SUBJECT.finditer(text):
-        if not _HEDGED.search(text[: claim.start()]):
+        if not _HEDGED.search(text, max(0, claim.start() - _REACH), claim.start()):
             claims |= _claimed(text, claim, options)
     opening = _heading(text, options)
     return claims | opening if claims and len(opening) == 1 else claims
@@ -116,17 +119,15 @@ def _statement(text: str, options: Sequence[str]) -> set[str]:
 
 def _heading(text: str, options: Sequence[str]) -> set[str]:
     """Rule 4: a letter opens the reply ('B. opening the door'), or is its last line; other lines open with no other."""
-    heads = list(_HEAD.finditer(text))
-    lines = text.splitlines()
-    last = _WHOLE.fullmatch(lines[-1]) if lines else None
-    if not heads or heads[0].start() > 0:
-        heads = heads if last else []
+    heads, last = list(_HEAD.finditer(text)), text.rfind("\n") + 1
+    if heads and heads[0].start() > 0 and not (heads[-1].start() == last and _WHOLE.fullmatch(text, last)):
+        heads = []
     return set().union(*(_claimed(text, head, options) for head in heads))
 
 
 def _labelled(text: str, options: Sequence[str]) -> set[str]:
     """Rule 5: a letter and the text of its option, with nothing between them."""
-    letter, _, rest = text.partition(" ")
+    letter, _, rest = text.strip().partition("\n")[0].partition(" ")
     return {letter} if re.fullmatch("[A-Z]", letter) and letter in _same(rest, options) else set()
 
 
@@ -145,11 +146,14 @@ _RULES: tuple[tuple[str, Callable[[str, Sequence[str]], set[str]]], ...] = (
     ("yes_no", _yes_no),
 )
 
+RULES = tuple(name for name, _ in _RULES)
+"""Names of the rules, in their order."""
+
 
 def _claimed(text: str, claim: re.Match[str], options: Sequence[str]) -> set[str]:
     """The letter of a claim, and what contradicts it behind it: another letter, or the text of another option."""
     letter = _letter(claim)
-    rest = text[claim.end() :]
+    rest = text[claim.end() : claim.end() + _REACH]
     said = _said(rest, options)
     if letter in said:
         return {letter}

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 from elva.evaluation import estimate_mean, parse_choice
-from elva.evaluation.parsing import _RULES
+from elva.evaluation.parsing import RULES
 from elva.evaluation.wordnet import _DATA
 from elva.registry import METRICS
 from tools.analysis_tools import compare
@@ -29,7 +29,7 @@ def test_replies_are_read_as_the_table_says() -> None:
 
 
 def test_the_rules_are_those_of_the_parser() -> None:
-    assert re.findall(r"^\| \d \| `(\w+)` \|", PAGE, re.MULTILINE) == [name for name, _ in _RULES]
+    assert re.findall(r"^\| \d \| `(\w+)` \|", PAGE, re.MULTILINE) == list(RULES)
 
 
 def test_metrics_have_the_arguments_that_are_shown() -> None:

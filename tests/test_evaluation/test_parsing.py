@@ -1,5 +1,6 @@
 import random
 import string
+import time
 
 import pytest
 
@@ -70,6 +71,18 @@ REPLIES = {
     "I'd go with option C, since he moves quickly.": "C",
     "It's B.": "B",
     "B is the correct answer.": "B",
+    "Option B is the answer.": "B",
+    '{"answer": "B"}': "B",
+    '{"answer": "b", "reason": "It shuts."}': "B",
+    "The answer is B (closing the door).": "B",
+    "The answer is B (opening the door).": None,
+    "Answer: (B) or (C)": None,
+    "The answer is B, since A is wrong.": "B",
+    "I'm not sure, but the answer is B.": "B",
+    "The final answer is $\\boxed{B}$.": "B",
+    "(A) opening the door (B) closing the door Answer: (B) closing the door": "B",
+    "B is correct, not C.": "B",
+    "Vitamin C is correct.": None,
     "Option C is correct because he moves.": "C",
     "So (D) is the best choice.": "D",
     "The man did not open the door, so the answer is B.": "B",
@@ -116,6 +129,13 @@ REPLIES = {
     "- B. closing the door": "B",
     "The door is shut in the end.\n\nB": "B",
     "B\nB\nB": "B",
+    "B\u3002": "B",
+    "B</s>": "B",
+    "B (closing the door)": "B",
+    "He walks.\nA. opening the door\nb": None,
+    "He walks.\nA. opening the door": None,
+    "The door is shut.\n(b)": "B",
+    "B, not A.": "B",
     "A. He speaks to J. Smith": "A",
     "A. opening the door\nB. closing the door": None,
     "A) one B) two C) three": None,
@@ -251,3 +271,12 @@ def test_of_yes_and_no_the_word_that_opens_the_reply(reply: str, letter: str | N
 def test_other_options_are_not_read_as_yes_and_no() -> None:
     assert parse_choice("No, he runs.", ("yes", "no", "maybe")).letter is None
     assert parse_choice("Yes, he runs.", ("No.", "Yes.")) == ("B", "yes_no")
+
+
+@pytest.mark.parametrize(
+    "piece", ["the answer is ", "answer: B ", "I don't think the answer is ", "A. ", "\n", "((", "a " * 9]
+)
+def test_long_replies_take_no_longer_than_they_are_long(piece: str) -> None:
+    begin = time.process_time()
+    parse_choice(piece * (40_000 // len(piece)), OPTIONS)
+    assert time.process_time() - begin < 4

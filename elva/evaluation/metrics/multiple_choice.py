@@ -6,7 +6,7 @@ from elva.registry import METRICS
 
 from ..chance import chance
 from ..circular import fold_rotations
-from ..parsing import parse_choice
+from ..parsing import RULES, parse_choice
 from ..records import Record
 from .base import AnswerMetric
 
@@ -22,6 +22,9 @@ class MultipleChoice(AnswerMetric):
     Further results: ``chance/overall`` and ``chance/<division>/<group>``, what guessing would score. Args and other
     results: see :class:`AnswerMetric`.
     """
+
+    def protocol(self) -> dict[str, Any]:
+        return super().protocol() | {"parser": list(RULES)}
 
     def judge(self, record: Record) -> dict[str, Any]:
         if not record["options"]:

@@ -26,6 +26,7 @@ def test_replies_are_parsed_and_what_cannot_be_is_wrong() -> None:
     assert [r["parsed"] for r in metric.records] == ["B", "B", "C", None, "B", None]
     assert [r["score"] for r in metric.records] == [1, 1, 0, 0, 1, 0]
     assert [r["rule"] for r in metric.records] == ["letter", "heading", "statement", "", "option", ""]
+    assert metric.protocol()["parser"][:2] == ["letter", "option"]
     assert results["accuracy/overall"] == results["accuracy/kind/causal"] == 0.5
     assert (results["unparsable"], results["unparsable_share"]) == (2, pytest.approx(1 / 3))
     assert results["chance/overall"] == results["chance/kind/causal"] == 0.25
