@@ -128,8 +128,11 @@ class Elva(lmms):
                     bar.update()
         return results
 
-    def loglikelihood(self, requests: list[Instance]) -> list[tuple[float, bool]]:
+    def loglikelihood(self, requests: list[Instance]) -> list[GenerationResult]:
         """Return, for each request, its continuation's loss and whether greedy decoding gives that continuation.
+
+        The pair is inside of a ``GenerationResult``: of a plain one, lmms-eval 0.7.3's evaluator makes a string, and
+        then cannot read it (``unwrap_generation_output``).
 
         lmms-eval's interface speaks of a log-probability, but its models return the mean loss of the continuation's
         tokens (the one that ends it among them), and its ``multiple_choice`` tasks choose the **lowest** value: so
@@ -141,13 +144,13 @@ class Elva(lmms):
         groups: dict[tuple[Any, ...], list[int]] = defaultdict(list)
         for index, request in enumerate(requests):
             groups[request.args[0], *request.args[3:]].append(index)
-        results: list[tuple[float, bool]] = [(0.0, False)] * len(requests)
+        results = [GenerationResult("")] * len(requests)
         for places in tqdm(groups.values(), desc="elva", disable=self.rank != 0):
             item = self._item(requests[places[0]])
             scores = self.inferencer.score(item, [self._continuation(requests[place]) for place in places])
             self.media.discard(item["videos"])
             for place, score in zip(places, scores, strict=True):
-                results[place] = (-score.log_probability / score.tokens, score.greedy)
+                results[place] = GenerationResult((-score.log_probability / score.tokens, score.greedy))
         return results
 
     def generate_until_multi_round(self, requests: list[Instance]) -> list[str]:
