@@ -8,8 +8,10 @@ PREDICTIONS is the ``predictions.jsonl`` of a test on ``VideoNeedle``. With ``--
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
+from elva.utils import launch
 from elva.utils.report_text import table
 from elva.visualization.needle_map import draw_needle_map, needle_map, needle_table, seen_share
 
@@ -41,4 +43,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(launch.run(main))

@@ -7,11 +7,13 @@ choice. What is written is asked by the benchmark ``VideoNeedle``; docs/benchmar
 """
 
 import argparse
+import sys
 import time
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from elva.datasets.needles import Settings, make_needles, read_needles
+from elva.utils import launch
 
 
 def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
@@ -56,4 +58,4 @@ def main(argv: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(launch.run(main))
