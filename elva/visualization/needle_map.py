@@ -71,10 +71,11 @@ def draw_needle_map(found: NeedleMap, title: str = "") -> Figure:
     depths, lengths = len(found.depths), len(found.lengths)
     figure = Figure(figsize=(2.2 + 0.75 * lengths, 1.6 + 0.5 * depths), layout="constrained")
     ax = figure.subplots()
-    image = ax.imshow(found.score_DL, cmap="RdYlGn", vmin=0, vmax=1, aspect="auto")
+    image = ax.imshow(found.score_DL, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for (row, column), score in np.ndenumerate(found.score_DL):
         if not np.isnan(score):
-            ax.text(column, row, f"{score:.2f}", ha="center", va="center", fontsize=8)
+            colour = "white" if score > 0.6 else "black"
+            ax.text(column, row, f"{score:.2f}", ha="center", va="center", fontsize=8, color=colour)
     ax.set_xticks(range(lengths), [str(length) for length in found.lengths])
     ax.set_yticks(range(depths), [f"{depth:.0%}" for depth in found.depths])
     ax.set_xlabel("length of the video (frames)")

@@ -32,7 +32,8 @@ class TempCompass(Benchmark):
     where the question's text has the options in it. ``multi-choice`` and ``caption_matching`` are multiple choice; the
     latter's options come with letters here instead of ``Option 1``, ``Sentence A`` or ``Caption A``, so that all
     replies are read by the same rules. ``yes_no`` is multiple choice between these two words, which are not listed in
-    the prompt. ``captioning`` asks for a caption, which only a judge can score: it has no reference.
+    the prompt. ``captioning`` asks for a caption that goes with one of several pieces of information; which one is the
+    reference, and only a judge can score it.
 
     Group: ``aspect`` (action, direction, speed, order, attribute_change). Videos made from one another (``<id>`` and
     ``<id>_reverse``) are one cluster.
@@ -93,7 +94,7 @@ class TempCompass(Benchmark):
     def _content(self, row: Row) -> dict[str, Any]:
         """Text, options and right option of a row."""
         if self.task == "captioning":
-            return {"text": row.text("question")}
+            return {"text": row.text("question"), "answer": row.text("answer")}
         if self.task == "yes_no":
             return {
                 "text": row.text("question"),

@@ -41,10 +41,9 @@ def test_the_second_option_is_right(task: str, root: Path) -> None:
     assert question.is_choice and question.reference == "B"
 
 
-def test_captions_have_no_reference(root: Path) -> None:
-    benchmark = TempCompass(str(root), "captioning")
-    question = benchmark.questions[0]
-    assert question.reference is None and not question.is_choice and not benchmark.raw(0)["meta"]["labelled"]
+def test_captions_are_open_questions(root: Path) -> None:
+    question = TempCompass(str(root), "captioning").questions[0]
+    assert question.reference == "A. dunking a basketball" and not question.is_choice
 
 
 def test_ids_groups_and_clusters(root: Path) -> None:
