@@ -211,7 +211,7 @@ class _Jobs(Sequence[FileJob]):
 def _lost(job: FileJob, lost: Lost) -> FileFound:
     """What is said of a file that its worker did not survive."""
     return FileFound(
-        *stamp(job.path),
+        stamp(job.path),
         error=f"{job.path}: the decoder hangs or crashes: {lost.reason}. Fetch the file again, or take it out of the "
         "annotation; if it is only slow, raise --timeout.",
     )

@@ -18,8 +18,8 @@ from .scan import digest
 class Journal:
     """Lines of JSON, one for each file that was looked at.
 
-    A line counts for a file of the same path, size and time of change, of which the same is to be looked at. A last
-    line that was cut off by a kill is dropped. In memory it costs 16 bytes a line.
+    A line counts for a file of the same path and stamp (size and time of change), of which the same is to be looked
+    at. A last line that was cut off by a kill is dropped. In memory it costs 16 bytes a line.
 
     Args:
         path: The file; made with the first line.
@@ -62,39 +62,39 @@ class Journal:
             job: The file.
             how: What is to be looked at, in words.
         """
-        size, mtime_ns = stamp(job.path)
-        key = _key({"path": job.path, "size": size, "mtime_ns": mtime_ns, "how": how})
+        now = stamp(job.path)
+        key = _key({"path": job.path, "stamp": now, "how": how})
         at = int(np.searchsorted(self._keys, np.uint64(key), side="right")) - 1
-        if size < 0 or at < 0 or int(self._keys[at]) != key:
+        if not now or at < 0 or int(self._keys[at]) != key:
             return None
         self._file.seek(int(self._places[at]))
         record = _read(self._file.readline())
         assert record is not None
         meta = VideoMeta(path=job.path, **record["meta"]) if record["meta"] else None
-        return FileFound(size, mtime_ns, meta, record["error"])
+        return FileFound(now, meta, record["error"])
 
     def add(self, job: FileJob, how: str, found: FileFound) -> None:
         """Write what was found; a file that is not there has nothing to know it again by."""
-        if found.size < 0:
+        if not found.stamp:
             return
         meta: dict[str, Any] | None = asdict(found.meta) if found.meta else None
         if meta:
             del meta["path"]
-        record = {"path": job.path, "size": found.size, "mtime_ns": found.mtime_ns, "how": how}
-        line = json.dumps(record | {"error": found.error, "meta": meta}) + "\n"
+        record = {"path": job.path, "stamp": found.stamp, "how": how, "error": found.error, "meta": meta}
+        line = json.dumps(record) + "\n"
         self._file.seek(0, 2)
         self._file.write(line.encode())
         self._file.flush()
 
 
 def _key(record: dict[str, Any]) -> int:
-    return digest(json.dumps([record[name] for name in ("path", "size", "mtime_ns", "how")]))
+    return digest(json.dumps([record[name] for name in ("path", "stamp", "how")]))
 
 
 def _read(line: bytes) -> dict[str, Any] | None:
     """A line's record; None if it is none."""
     try:
         record: dict[str, Any] = json.loads(line)
-        return record if {"path", "size", "mtime_ns", "how", "error", "meta"} <= set(record) else None
+        return record if {"path", "stamp", "how", "error", "meta"} <= set(record) else None
     except (ValueError, TypeError):
         return None

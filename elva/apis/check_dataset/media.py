@@ -2,15 +2,19 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from hashlib import blake2b
 from typing import NamedTuple
 
+from elva.datasets.open_video import OpenVideo
 from elva.datasets.readers import DecordReader, PyAVReader, VideoReader, VideoReadError, is_image_file
 from elva.datasets.readers.checks import check_file
 from elva.datasets.readers.container import open_video
 from elva.datasets.readers.packet_index import index_packets
 from elva.datasets.sampling.times import frame_count
+from elva.datasets.webdataset import shard_index
 from elva.structures import FramePlan, VideoMeta
+from elva.utils.media_path import path_identity, split_member
 
 from .sources import Bounds, Source
 
@@ -37,14 +41,12 @@ class FileFound(NamedTuple):
     """What there is to say about a file.
 
     Attributes:
-        size: Bytes; -1 if it does not exist.
-        mtime_ns: When it was changed.
+        stamp: Of the file when it was looked at.
         meta: Its metadata, if they were read.
         error: What is wrong with it; empty for nothing.
     """
 
-    size: int
-    mtime_ns: int
+    stamp: str
     meta: VideoMeta | None = None
     error: str = ""
 
@@ -63,22 +65,28 @@ class FileCheck:
 
     def __call__(self, job: FileJob) -> FileFound:
         """Look at a file; what is wrong with it is told, never raised."""
-        size, mtime_ns = stamp(job.path)
-        meta = None
+        if self.level == "none":
+            return FileFound("", None, _missing(job.path))
+        before = stamp(job.path)
         try:
-            if self.level == "none":
-                _check_there(job.path)
-            else:
-                meta = self._reader(job).probe(job.path)
-                if self.level == "frames":
-                    self._read(job, meta)
-                if self.level == "full":
-                    read_all(self._reader(job), meta)
+            with OpenVideo(job.path, self._reader(job)) as video:
+                return self._looked_at(job, video, before)
         except VideoReadError as error:
-            return FileFound(size, mtime_ns, meta, str(error))
+            return FileFound(before, None, str(error))
         except Exception as error:  # a reader that raises anything but a ValueError would stop a training
-            return FileFound(size, mtime_ns, meta, f"{job.path}: {type(error).__name__}: {error}")
-        return FileFound(size, mtime_ns, meta)
+            return FileFound(before, None, f"{job.path}: {type(error).__name__}: {error}")
+
+    def _looked_at(self, job: FileJob, video: OpenVideo, before: str) -> FileFound:
+        """A file whose metadata can be read."""
+        meta, reader = video.meta, self._reader(job)
+        try:
+            if self.level == "frames":
+                self._read(job, reader, replace(meta, path=video.path))
+            if self.level == "full":
+                read_all(reader, replace(meta, path=video.path))
+        except VideoReadError as error:
+            return FileFound(before, meta, str(error).replace(video.path, job.path))
+        return FileFound(before, meta)
 
     def _reader(self, job: FileJob) -> VideoReader:
         """The reader of a job's views: it is the same for all of them."""
@@ -88,13 +96,13 @@ class FileCheck:
         reader: VideoReader = load.reader
         return reader
 
-    def _read(self, job: FileJob, meta: VideoMeta) -> None:
+    def _read(self, job: FileJob, reader: VideoReader, meta: VideoMeta) -> None:
         """Read the frames of all views; each once, however many views want it."""
         plans = [plan for source, bounds in job.views if (plan := _plan(self.sources[source], meta, bounds))]
         if len(plans) == 1:
-            self._reader(job).read(meta.path, plans[0].seconds)
+            reader.read(meta.path, plans[0].seconds)
         elif plans:
-            _read_pieces(self._reader(job), meta, sorted({second for plan in plans for second in plan.seconds}))
+            _read_pieces(reader, meta, sorted({second for plan in plans for second in plan.seconds}))
 
 
 def read_all(reader: VideoReader, meta: VideoMeta) -> None:
@@ -118,18 +126,24 @@ def read_all(reader: VideoReader, meta: VideoMeta) -> None:
         raise VideoReadError(f"{meta.path}: {count} of {expected} frames can be decoded. Fetch the file again.")
 
 
-def stamp(path: str) -> tuple[int, int]:
-    """Size in bytes and time of the last change; (-1, 0) for what is not there."""
+def stamp(path: str) -> str:
+    """A word that is another one when the file (or its shard) has changed; empty for what is not there."""
     try:
-        status = os.stat(path)
+        return blake2b(repr(path_identity(path)).encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
     except OSError:
-        return -1, 0
-    return status.st_size, status.st_mtime_ns
+        return ""
 
 
-def _check_there(path: str) -> None:
-    if not os.path.isdir(path):  # a folder of frames
-        check_file(path)
+def _missing(path: str) -> str:
+    """Why there is nothing to read at ``path``; empty if there is."""
+    try:
+        if place := split_member(path):
+            shard_index(place[0]).find(place[1])
+        elif not os.path.isdir(path):  # else a folder of frames
+            check_file(path)
+    except (VideoReadError, ValueError, OSError) as error:
+        return str(error)
+    return ""
 
 
 def _plan(source: Source, meta: VideoMeta, bounds: Bounds) -> FramePlan | None:

@@ -17,7 +17,7 @@ def jobs(tmp_path):
 
 
 def found(job: FileJob, error: str = "") -> FileFound:
-    return FileFound(*stamp(job.path), VideoMeta(job.path, 2.5, 30000 / 1001, 48, 64, 0.1, "h264"), error)
+    return FileFound(stamp(job.path), VideoMeta(job.path, 2.5, 30000 / 1001, 48, 64, 0.1, "h264"), error)
 
 
 def written(path: Path, *entries: tuple[FileJob, FileFound]) -> None:
@@ -83,6 +83,6 @@ def test_bad_files_are_looked_at_again_and_everything_afresh_if_asked(tmp_path, 
 
 def test_a_missing_file_is_not_remembered(tmp_path):
     path, job = tmp_path / "journal.jsonl", FileJob(str(tmp_path / "gone"), ((0, None),))
-    written(path, (job, FileFound(-1, 0, None, "cannot be found")))
+    written(path, (job, FileFound("", None, "cannot be found")))
     with Journal(path) as journal:
         assert journal.find(job, "how") is None

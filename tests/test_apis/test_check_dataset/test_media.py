@@ -1,10 +1,13 @@
+import tarfile
+
 import numpy as np
 import pytest
 
-from elva.apis.check_dataset.media import FileCheck, FileJob, read_all, stamp
+from elva.apis.check_dataset.media import LEVELS, FileCheck, FileJob, read_all, stamp
 from elva.apis.check_dataset.sources import sources_of
 from elva.datasets.readers import FrameFolderReader, PyAVReader, VideoReadError
 from elva.registry import VIDEO_READERS
+from elva.utils.media_path import member_path
 from tests.clips import BROKEN
 from tests.test_apis.test_check_dataset.data import LOAD, config, dataset, row, write_rows
 
@@ -35,7 +38,7 @@ def test_broken_files_are_found(check, clip, name, level):
     path = clip(name)
     found = check(level)(job(path))
     assert found.error.startswith(f"{path}: ")
-    assert (found.size, found.mtime_ns) == stamp(path)
+    assert found.stamp == stamp(path)
 
 
 def test_damage_behind_the_frames_that_are_read_is_found_by_full_alone(check, clip):
@@ -127,3 +130,19 @@ def test_a_pipeline_without_videos_cannot_read_any(clips, llm, tmp_path):
     data["pipeline"] = data["pipeline"][1:]
     found = FileCheck(sources_of(config(data, llm), "train"), "probe")(job(clips / "h264.mp4"))
     assert "no LoadVideo" in found.error
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_members_of_shards_are_read_under_their_own_names(check, clip, tmp_path, level):
+    shard = tmp_path / "0.tar"
+    with tarfile.open(shard, "w") as tar:
+        tar.add(clip("h264.mp4"), "good.mp4")
+        tar.add(clip("cut.mp4"), "cut.mp4")
+    paths = [member_path(shard, name) for name in ("good.mp4", "cut.mp4", "gone.mp4")]
+    good, cut, gone = (check(level)(job(path)) for path in paths)
+    assert good.error == ""
+    assert gone.error and "gone.mp4" in gone.error
+    if level != "none":
+        assert good.meta.path == paths[0]
+        assert cut.error.startswith(f"{paths[1]}: ")
+        assert len({good.stamp, cut.stamp}) == 2
