@@ -65,3 +65,10 @@ class DecoderLLM(nn.Module):
     @abstractmethod
     def logits(self, h: Tensor) -> Tensor:
         """Scores (..., vocabulary) of normed hidden states (..., C); give it only the rows that need them."""
+
+    @abstractmethod
+    def logits_of(self, h: Tensor, ids: list[int]) -> Tensor:
+        """Scores (..., len(ids)) of these tokens alone, in float32 whatever the rest is computed in.
+
+        In bfloat16 scores near 20 are 1/8 apart: the best of a few tokens would often be a tie.
+        """

@@ -1,6 +1,6 @@
 """Multiple choice without text to parse: the answer is the option whose letter is the likeliest next token.
 
-Legend: B samples, V vocabulary.
+Legend: B samples, C channels.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from elva.structures import VideoQASample
+
+from .base import DecoderLLM
 
 
 class Choices:
@@ -40,13 +42,17 @@ class Choices:
         """Whether any sample has choices."""
         return any(self.ids)
 
-    def take(self, logits_BV: Tensor) -> Tensor:
-        """Note the logits of the tokens that follow the prompts; returns (B,) bool: who is answered in text."""
-        taken = [logits_BV[row, ids].float() for row, ids in enumerate(self.ids)]
-        values = torch.cat(taken).tolist()  # one synchronisation
-        ends = torch.tensor([len(ids) for ids in self.ids]).cumsum(0).tolist()
-        self.logits = [values[end - len(ids) : end] for end, ids in zip(ends, self.ids, strict=True)]
-        return torch.tensor([not ids for ids in self.ids], device=logits_BV.device)
+    def take(self, llm: DecoderLLM, h_BC: Tensor) -> Tensor:
+        """Note the logits of what may follow the prompts, whose last rows are ``h_BC``.
+
+        Returns:
+            (B,) bool: who is answered in text.
+        """
+        tokens = sorted({token for ids in self.ids for token in ids})
+        column = {token: number for number, token in enumerate(tokens)}
+        rows = llm.logits_of(h_BC, tokens).tolist()  # one synchronisation
+        self.logits = [[row[column[token]] for token in ids] for row, ids in zip(rows, self.ids, strict=True)]
+        return torch.tensor([not ids for ids in self.ids], device=h_BC.device)
 
     def write(self) -> None:
         """Write prediction and ``stats['option_logits']`` into the samples that have choices; a tie takes the first."""

@@ -78,10 +78,9 @@ def generate(
     h_BC = out.h.gather(1, (out.lengths - 1)[:, None, None].expand(-1, 1, out.h.shape[2])).squeeze(1)
     stops = torch.tensor(stop_ids, device=h_BC.device)
     answers: list[list[int]] = [[] for _ in h_BC]
-    logits_BV = llm.logits(h_BC)
-    open_B = choices.take(logits_BV) if choices else torch.ones(len(h_BC), dtype=torch.bool, device=h_BC.device)
+    open_B = choices.take(llm, h_BC) if choices else torch.ones(len(h_BC), dtype=torch.bool, device=h_BC.device)
     for step in range(sampling.max_new_tokens):
-        id_B = _choose(logits_BV, sampling, random)
+        id_B = _choose(llm.logits(h_BC), sampling, random)
         open_B &= ~torch.isin(id_B, stops)
         tokens, going = torch.stack((id_B, open_B)).tolist()  # one synchronisation
         for answer, token, goes_on in zip(answers, tokens, going, strict=True):
@@ -91,7 +90,6 @@ def generate(
             break
         assert cache.next_pos is not None
         h_BC = llm(_next_row(llm.embed(id_B), cache.next_pos), cache=cache, selector=selector).h.squeeze(1)
-        logits_BV = llm.logits(h_BC)
     return answers
 
 

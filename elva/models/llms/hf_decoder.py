@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 
@@ -167,6 +168,13 @@ class HFDecoder(DecoderLLM):
         """Scores (..., vocabulary) of normed hidden states (..., C)."""
         scores: Tensor = self.model.lm_head(h)
         return scores
+
+    def logits_of(self, h: Tensor, ids: list[int]) -> Tensor:
+        """Scores (..., len(ids)) of these tokens alone, in float32."""
+        head = self.model.lm_head
+        bias = None if head.bias is None else head.bias[ids].float()
+        with torch.autocast(h.device.type, enabled=False):
+            return F.linear(h.float(), head.weight[ids].float(), bias)
 
     def forward(
         self,

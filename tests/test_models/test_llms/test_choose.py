@@ -16,6 +16,16 @@ class Letters:
         return {"?": [0], "Æ": [3, 4]}.get(text) or [ord(letter) for letter in text]
 
 
+class Scores:
+    """A language model that gives the letters these scores, one a sample."""
+
+    def __init__(self, scores: dict[str, list[float]]) -> None:
+        self.scores = scores
+
+    def logits_of(self, h: torch.Tensor, ids: list[int]) -> torch.Tensor:
+        return torch.tensor([self.scores[chr(token)] for token in ids]).T
+
+
 def sample(*choices: str) -> VideoQASample:
     return VideoQASample("q1", choices=choices)
 
@@ -23,10 +33,8 @@ def sample(*choices: str) -> VideoQASample:
 def test_the_likeliest_of_the_choices_is_the_answer():
     samples = [sample("A", "B", "C"), sample(), sample("B", "A")]
     choices = Choices(Letters(), samples)
-    logits = torch.zeros(3, 97)
-    logits[:, 5] = 100.0  # what greedy text would be
-    logits[0, ord("C")], logits[2, ord("A")], logits[2, ord("B")] = 1.5, -2.0, -3.0
-    assert choices.take(logits).tolist() == [False, True, False]
+    scores = {"A": [0.0, 9.0, -2.0], "B": [0.0, 9.0, -3.0], "C": [1.5, 9.0, 100.0]}
+    assert choices.take(Scores(scores), torch.zeros(3, 1)).tolist() == [False, True, False]
     choices.write()
     assert [s.prediction for s in samples] == ["C", None, "A"]
     assert samples[0].stats == {"option_logits": {"A": 0.0, "B": 0.0, "C": 1.5}}
@@ -37,7 +45,7 @@ def test_the_likeliest_of_the_choices_is_the_answer():
 def test_a_tie_takes_the_first():
     tied = sample("B", "A", "C")
     choices = Choices(Letters(), [tied])
-    choices.take(torch.zeros(1, 97))
+    choices.take(Scores({letter: [0.5] for letter in "ABC"}), torch.zeros(1, 1))
     choices.write()
     assert tied.prediction == "B"
 
@@ -63,3 +71,13 @@ def test_what_is_no_token_is_refused(letters, message):
 def test_choices_must_differ():
     with pytest.raises(ValueError, match="sample 'q1'.*apart"):
         Choices(Letters(), [sample("A", "A")])
+
+
+def test_scores_of_single_tokens_are_those_of_all_in_full_precision():
+    llm = tiny_decoder()
+    h = torch.randn(2, 32, generator=torch.Generator().manual_seed(0))
+    whole = llm.logits(h)[:, [5, 3]]
+    torch.testing.assert_close(llm.logits_of(h, [5, 3]), whole)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert llm.logits(h).dtype == torch.bfloat16
+        torch.testing.assert_close(llm.logits_of(h, [5, 3]), whole)
