@@ -80,6 +80,14 @@ def test_decoding_finds_broken_videos_and_parts_that_are_not_there(run, tmp_path
     assert "ZS9XR.mp4: has 1.6 s, question 'action_sequence-0' is about 7 s on" in said
 
 
+def test_the_command_of_the_docs(run, tmp_path: Path, clip: Clip) -> None:
+    page = (Path(__file__).parents[2] / "docs/benchmarks.md").read_text(encoding="utf-8")
+    command = next(line.split() for line in page.splitlines() if line.startswith("python tools/dataset_tools/verify"))
+    assert Path(command[1]).name == "verify_benchmark.py" and command[-2] == "--data-root"
+    write_video_mme(tmp_path, clip("h264.mp4"))
+    assert run(*command[2:-1], tmp_path)[0] == 0
+
+
 def test_what_cannot_be_checked(run, tmp_path: Path) -> None:
     code, said = run("egoschema", "--data-root", tmp_path)
     assert code == 2 and "questions.json" in said and "subset_answers.json" in said
