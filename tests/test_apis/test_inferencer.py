@@ -17,7 +17,7 @@ def recipe(tmp_path_factory):
     root = tmp_path_factory.mktemp("inferencer")
     make_data(root, clips=3)
     config = stage("elva_tiny_stage3", root)
-    return root, config, random_checkpoint(config, root / "random.pth")
+    return root, config, random_checkpoint(config, root / "random.pth", scale=3)
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +39,7 @@ def test_answers_are_those_of_the_test_runner(recipe, questions, inferencer, tmp
     runner = Evaluator(cfg, recipe[2], probes=1).runner
     runner.test()
     expected = [record["raw"] for record in launch.records(runner)][: len(questions)]
-    assert any(expected)
+    assert len(set(expected)) > 1
     assert inferencer(questions) == expected
     assert inferencer.ask(*questions[0]) == expected[0]
 

@@ -8,7 +8,7 @@ from elva.apis.question_item import question_item
 from elva.apis.scoring import reply_ids, score_replies
 from elva.datasets.collate import collate_samples
 from elva.datasets.transforms import TokenizeConversation
-from elva.models.llms import KVCache, assemble
+from elva.models.llms import KVCache, Sampling, assemble, generate
 from elva.utils.text_tokenizer import stop_ids
 from tests.test_tools.tiny_recipe import make_data, random_checkpoint, stage
 
@@ -19,7 +19,9 @@ def inferencer(tmp_path_factory):
     make_data(root, clips=1)
     config = stage("elva_tiny_stage3", root)
     options = {"optim_wrapper": None, "model.merger.tau": -1.0}
-    return VideoInferencer(config, random_checkpoint(config, root / "w.pth"), device="cpu", cfg_options=options), root
+    return VideoInferencer(
+        config, random_checkpoint(config, root / "w.pth", scale=3), device="cpu", cfg_options=options
+    ), root
 
 
 @pytest.fixture
@@ -42,19 +44,39 @@ def naive(model, inputs, reply):
     return total, greedy
 
 
+def inputs_of(item, model):
+    for transform in model.transforms:
+        item = transform(item)
+    return model.model.data_preprocessor(collate_samples([item]))["inputs"]
+
+
 @torch.no_grad()
 def test_replies_of_any_length_score_as_if_generated_one_by_one(prompt):
-    item, model = prompt
-    sample = item
-    for transform in model.transforms:
-        sample = transform(sample)
-    inputs = model.model.data_preprocessor(collate_samples([sample]))["inputs"]
+    inputs, model = inputs_of(*prompt), prompt[1].model
     replies = [[5], [9, 8, 7, 6, 5, 4, 3], [12, 5], [5, 5, 5, 5]]
-    scores = score_replies(model.model, inputs, replies)
+    scores = score_replies(model, inputs, replies)
     for score, reply in zip(scores, replies, strict=True):
-        total, greedy = naive(model.model, inputs, reply)
+        total, greedy = naive(model, inputs, reply)
         assert score.log_probability == pytest.approx(total, rel=1e-4)
         assert (score.tokens, score.greedy) == (len(reply), greedy)
+
+
+def test_the_answer_that_the_model_gives_is_the_greedy_one(prompt):
+    inputs, model = inputs_of(*prompt), prompt[1].model
+    state = model.assemble(inputs)[0].state
+    answer = generate(model.llm, state, (), Sampling(max_new_tokens=4), model.merger)[0]
+    scores = score_replies(model, inputs, [answer, answer[:2], [*answer[:3], answer[3] + 1]])
+    assert [score.greedy for score in scores] == [True, True, False]
+
+
+def test_a_models_replies_are_scored_with_what_ends_them(prompt):
+    item, model = prompt
+    one, two = model.score(item, ["red", "red circle"])
+    tokenize = next(step for step in model.transforms if isinstance(step, TokenizeConversation))
+    assert (one.tokens, two.tokens) == (len(reply_ids(tokenize, "red")), len(reply_ids(tokenize, "red circle")))
+    assert score_replies(model.model, inputs_of(item, model), [reply_ids(tokenize, "red")])[0].log_probability == (
+        pytest.approx(one.log_probability, rel=1e-4)
+    )
 
 
 def test_the_prefill_of_the_test_merges(inferencer):
@@ -62,18 +84,6 @@ def test_the_prefill_of_the_test_merges(inferencer):
     sample = next(model.answer([question_item(root / "data/videos/test/000000.mp4", "Why?")]))
     rows = sample.stats["tokens_per_layer"]
     assert rows[-1] < rows[0]
-
-
-def test_the_answer_that_the_model_gives_is_the_greedy_one(prompt):
-    item, model = prompt
-    text = next(model.answer([item], max_new_tokens=3)).prediction
-    tokenize = next(step for step in model.transforms if isinstance(step, TokenizeConversation))
-    given, other = model.score(item, [text, "surely not"])
-    ids = reply_ids(tokenize, text)
-    ends = model.score(item, [model.model.text_tokenizer.decode(ids[:1])])[0]
-    assert given.tokens == len(ids)
-    assert not other.greedy
-    assert given.log_probability < 0 and ends.tokens == 2
 
 
 @pytest.mark.parametrize("template", ["chat", "plain"])

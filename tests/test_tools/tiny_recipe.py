@@ -33,9 +33,13 @@ def stage(name: str, root: Path) -> str:
     return str(root / f"{name}.py")
 
 
-def random_checkpoint(config: str, path: Path, seed: int = 0) -> str:
-    """A checkpoint of the config's model with random weights."""
+def random_checkpoint(config: str, path: Path, seed: int = 0, scale: float = 1.0) -> str:
+    """A checkpoint of the config's model with random weights; with ``scale=3`` its answers depend on what is asked."""
     torch.manual_seed(seed)
     model = MODELS.build(Config.fromfile(config).model)
-    torch.save({"state_dict": model.state_dict()}, path)
+    state = {
+        name: weight * scale if weight.ndim == 2 and "embed_tokens" not in name and "lm_head" not in name else weight
+        for name, weight in model.state_dict().items()
+    }
+    torch.save({"state_dict": state}, path)
     return str(path)
