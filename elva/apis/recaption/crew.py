@@ -110,7 +110,7 @@ class Crew:
             return await self._asker.ask(messages)
         except Trouble as trouble:
             if not self._answered:  # it will answer nobody; nothing is lost by asking again when that is repaired
-                self._give_up(f"The endpoint refuses every request: {trouble}")
+                self._give_up(f"The endpoint refuses every request; check its address, model and key: {trouble}")
                 raise Stopping from trouble
             return Failed(trouble.reason, trouble.detail, Spent(1), endpoint=True)
 

@@ -45,7 +45,7 @@ def _write(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     partial = path.with_name(path.name + ".partial")
     with partial.open("w", encoding="utf-8") as file:
         for row in rows:
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")  # a table may hold dates
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)

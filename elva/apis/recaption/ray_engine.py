@@ -9,8 +9,9 @@ import asyncio
 import math
 import os
 import signal
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -72,7 +73,9 @@ def caption_with_ray(
     ray = import_ray()
     started = _connect(ray, options)
     run = journal.next_run()
-    stop = journal.folder.resolve() / f"{run:05d}.stop"
+    for old in journal.folder.glob("*.stop"):
+        old.unlink()
+    stop = journal.folder.resolve() / f"{run:05d}.stop"  # stays: blocks may still be queued when the run has ended
     job = replace(job, limits=_shared_out(job, options.actors))
     share = ray.put(Share(job, samples, keys, todo, run, stop))
     blocks = math.ceil(len(todo) / options.block)
@@ -85,15 +88,24 @@ def caption_with_ray(
     )
     with _listening(stop) as received:
         try:
-            for row in data.iter_rows():
-                progress.merge(_tally(row))
-                if progress.tally.error:
-                    stop.touch()
+            _collect(data.iter_rows(), progress, stop, job.grace)
         finally:
-            stop.unlink(missing_ok=True)
             if started:
                 ray.shutdown()
     return received[0] if received else 0
+
+
+def _collect(rows: Iterable[dict[str, Any]], progress: Progress, stop: Path, grace: float) -> None:
+    """Count what comes back; after a stop only until the actors have had their time: many blocks may be queued."""
+    deadline = math.inf
+    for row in rows:
+        progress.merge(_tally(row))
+        if progress.tally.error:
+            stop.touch()
+        if deadline == math.inf and stop.exists():
+            deadline = time.monotonic() + grace + 2 * _POLL
+        if time.monotonic() > deadline:
+            return
 
 
 class BlockCaptioner:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from elva.datasets.annotations import open_annotations
-from elva.datasets.conversation import parse_sample
+from elva.datasets.conversation import ROLES, parse_sample
 from elva.registry import SAMPLE_FORMATS
 from elva.utils.progress import track
 
@@ -43,7 +43,7 @@ class Sample:
             caption: The new one.
             made: How it was made, kept under ``recaption``.
         """
-        turns = [{"from": "human", "value": "\n".join(_tags(self.row))}, {"from": "gpt", "value": caption}]
+        turns = [*_question(self.row), {"from": "gpt", "value": caption}]
         return self.row | {
             "id": self.id,
             "conversations": turns,
@@ -80,15 +80,13 @@ class Samples:
         """
         row = self._row(index)
         try:
-            item = parse_sample(row, self._root, answered=False)
+            item = parse_sample(row | {"conversations": _question(row)}, self._root, answered=False)
         except ValueError as error:
             raise ValueError(f"{self._file.where(index)}: {error}") from error
         if not item["videos"]:
             raise ValueError(f"{self._file.where(index)}: names neither a video nor an image")
-        replies = [turn["content"] for turn in item["conversations"] if turn["role"] == "assistant"]
         bounds = item.get("bounds") or [None] * len(item["videos"])
-        raw_caption = "\n".join(replies) or str(row.get("caption", ""))
-        return Sample(row, item["id"], item["videos"], bounds, raw_caption)
+        return Sample(row, item["id"], item["videos"], bounds, "\n".join(_texts(row, "assistant")))
 
     def named(self, index: int) -> dict[str, Any]:
         """What tells people which sample ``index`` is: its ``id`` and files, as far as its row can be read."""
@@ -117,11 +115,13 @@ class Samples:
         return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
     def _row(self, index: int) -> dict[str, Any]:
-        """Row ``index`` in LLaVA's form; one that only names a file gets a conversation without a reply."""
+        """Row ``index`` in LLaVA's form; as it is if it has no text, which is no fault here, but names a file."""
         row = self._file[index]
-        if not self._format.fits(row) and (row.get("video") or row.get("image")):
-            row = row | {"conversations": [{"from": "human", "value": "\n".join(_tags(row))}]}
-        row = self._format.convert(row)
+        try:
+            row = self._format.convert(row)
+        except ValueError as error:
+            if not any(row.get(kind) for kind in _KINDS):
+                raise ValueError(f"{self._file.where(index)}: {error}") from error
         row.setdefault("id", self._number(index))
         return row
 
@@ -129,14 +129,29 @@ class Samples:
         return f"{self._stem}-{index}"
 
 
+_KINDS = ("image", "video")
 _MANY = 100_000
 """Samples from which on reading them all is shown."""
 
 
-def _tags(row: dict[str, Any]) -> list[str]:
-    """One tag for each file that a row names, of the file's kind; in the row's own order if it names both kinds."""
-    counts = {kind: 1 if isinstance(row.get(kind), str) else len(row.get(kind) or ()) for kind in ("image", "video")}
-    if all(counts.values()) and "conversations" in row:
-        text = "".join(str(turn.get("value", turn.get("content"))) for turn in row["conversations"])
-        return _TAG.findall(text)
-    return [f"<{kind}>" for kind, count in counts.items() for _ in range(count)]
+def _question(row: dict[str, Any]) -> list[dict[str, str]]:
+    """What stands before the caption: one tag for each file that a row names, of the file's kind.
+
+    In a row that names both kinds they are in the order of its own tags, if these fit the files.
+    """
+    counts = {kind: 1 if isinstance(row.get(kind), str) else len(row.get(kind) or ()) for kind in _KINDS}
+    tags = [f"<{kind}>" for kind in _KINDS for _ in range(counts[kind])]
+    own = _TAG.findall("".join(_texts(row, "user")))
+    return [{"from": "human", "value": "\n".join(own if sorted(own) == tags else tags)}]
+
+
+def _texts(row: dict[str, Any], role: str) -> list[str]:
+    """What a role says in the conversation of a row; turns that cannot be read are passed over."""
+    turns = row.get("conversations")
+    read = [turn for turn in turns if isinstance(turn, dict)] if isinstance(turns, list) else []
+    said = [turn.get("value", turn.get("content")) for turn in read if _role(turn) == role]
+    return [text.strip() for text in said if isinstance(text, str)]
+
+
+def _role(turn: dict[str, Any]) -> str | None:
+    return ROLES.get(str(turn.get("from", turn.get("role"))))

@@ -61,15 +61,14 @@ def test_a_signal_stops_the_actors(job: Callable[..., Job], annotate, server):
     report = recaption(made)
     assert report.signum == signal.SIGTERM and signal.getsignal(signal.SIGTERM) == before
     assert 5 <= report.done < 60 and report.done == len(server.requests)
-    assert not list(made.beside("journal").glob("*.stop"))
     server.default = [chat.good]
-    recaption(made)
+    recaption(job(annotate(60)))  # begun on a cluster, ended without one
     assert len(server.requests) == 60 and [row["id"] for row in lines(made.out)] == [str(n) for n in range(60)]
 
 
 def test_an_endpoint_that_refuses_ends_the_run(job: Callable[..., Job], annotate, server):
     server.default = [chat.failing(401)]
-    with pytest.raises(ValueError, match="refuses every request: http 401"):
+    with pytest.raises(ValueError, match="refuses every request.*http 401"):
         recaption(job(annotate(40), ray=OPTIONS))
     assert len(server.requests) <= 12
 

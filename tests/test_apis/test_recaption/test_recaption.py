@@ -97,15 +97,19 @@ def test_files_of_several_kinds_and_rows_without_a_caption(job, tmp_path, clip, 
         {"id": "both", "image": "a.png", "video": clip("h264.mp4"), "conversations": both},
         {"id": "bare", "image": "a.png"},
         {"video": clip("h264.mp4"), "caption": "old"},
+        {"id": "untold", "video": clip("h264.mp4"), "caption": None},
+        {"id": "faulty", "video": clip("h264.mp4"), "conversations": [{"from": "gpt", "value": "no tag"}, 7]},
     ]
     annotation = tmp_path / "rows.jsonl"
     annotation.write_text("".join(json.dumps(row) + "\n" for row in rows))
     made = job(annotation, data_root=str(tmp_path))
-    assert recaption(made).done == 3
-    both, bare, nameless = lines(made.out)
+    assert recaption(made).done == 5
+    both, bare, nameless, untold, faulty = lines(made.out)
     assert both["conversations"][0]["value"] == "<video>\n<image>" and both["image"] == "a.png"
     assert bare["conversations"][0]["value"] == "<image>" and bare["raw_caption"] == ""
     assert nameless["id"] == "rows-2" and nameless["raw_caption"] == "old"
+    assert untold["raw_caption"] == "" and faulty["raw_caption"] == "no tag"
+    assert all(row["conversations"][0]["value"] == "<video>" for row in (nameless, untold, faulty))
     sent = next(r["body"]["messages"][0]["content"] for r in server.requests if r["sample"] == "both")
     assert [part["type"] for part in sent] == ["text", "image_url", "image_url", "text", "image_url", "text"]
 
@@ -206,7 +210,7 @@ def test_retry_after_is_honoured_by_every_worker(job, annotate, server):
 def test_a_wrong_key_stops_the_run_at_once_and_is_written_nowhere(job, annotate, server, key):
     server.default = [chat.failing(401, f"Incorrect API key provided: {key}")]
     made = job(annotate(20))
-    with pytest.raises(ValueError, match="refuses every request: http 401") as caught:
+    with pytest.raises(ValueError, match="refuses every request.*http 401") as caught:
         recaption(made)
     assert len(server.requests) <= made.limits.concurrency and key not in str(caught.value)
     assert server.requests[0]["headers"]["Authorization"] == f"Bearer {key}"
@@ -219,7 +223,7 @@ def test_a_wrong_key_stops_the_run_at_once_and_is_written_nowhere(job, annotate,
 def test_no_money_left_is_not_waited_for(job, annotate, server):
     body = json.dumps({"error": {"message": "quota", "code": "insufficient_quota"}}).encode()
     server.default = [lambda handler: chat.plain(handler, body, 429)]
-    with pytest.raises(ValueError, match="refuses every request: http 429"):
+    with pytest.raises(ValueError, match="refuses every request.*http 429"):
         recaption(job(annotate(3), limits=dict(concurrency=1)))
     assert len(server.requests) == 1
 
