@@ -115,18 +115,20 @@ def _add(sources: dict[str, dict[str, Any]], entry: Any, shared: Mapping[str, An
             meant = f" Did you mean '{near[0]}'?" if near else ""
             raise ValueError(f"unknown key '{key}'.{meant} Known are: {', '.join(_KEYS)}")
     arguments = {_NAMES.get(key, key): value for key, value in entry.items()}
-    if len(arguments) < len(entry) or "ann_file" not in arguments:
-        raise ValueError(
-            "one of 'json_path' and 'ann_file' must name the annotation file, and one of each pair of names"
-        )
+    if "ann_file" not in arguments:
+        raise ValueError("neither 'json_path' nor 'ann_file' names the annotation file")
+    for other, own in _NAMES.items():
+        if other in entry and own in entry:
+            raise ValueError(f"'{other}' and '{own}' are the same: keep one")
     weight, name = arguments.pop("weight", None), arguments.pop("name", None)
     if isinstance(arguments.get("format"), str):
         arguments["format"] = {"type": arguments["format"]}
     name = name or _unused(Path(str(arguments["ann_file"])).stem, sources)
     if name in sources:
         raise ValueError(f"the name '{name}' is taken by an earlier entry")
-    dataset = {"type": "VideoTextDataset", **shared, **arguments}
-    sources[name] = {"dataset": dataset} | ({} if weight is None else {"weight": weight})
+    sources[name] = {"dataset": {"type": "VideoTextDataset", **shared, **arguments}}
+    if weight is not None:
+        sources[name]["weight"] = weight
 
 
 def _unused(stem: str, taken: Mapping[str, Any]) -> str:

@@ -7,6 +7,7 @@ import torch
 from elva.structures import Kind
 from tools.analysis_tools import bench
 from tools.analysis_tools.benchmarks import BENCHMARKS, Result, input_pipeline, merging_growth, merging_share, prefill
+from tools.analysis_tools.benchmarks.annotations import annotations
 from tools.analysis_tools.benchmarks.decode import decode
 from tools.analysis_tools.benchmarks.frame_cache import frame_cache
 from tools.analysis_tools.benchmarks.merging import exponent
@@ -48,6 +49,14 @@ def test_merging_growth_measures_each_size():
 def test_input_pipeline_reads_the_same_frames_both_ways():
     (result,) = input_pipeline(clips=1, length=12, frames=3, rounds=1, size=(96, 160))
     check(result, "frames/s decord", "frames/s elva")
+
+
+def test_annotations_are_measured_in_processes_of_their_own():
+    first, memory, sample = annotations(samples=50)
+    kinds = [f"{kind}, {state}" for kind in ("JSONL", "JSON", "Parquet", "HF") for state in ("new", "known")]
+    check(first, *(f"{kind}: MB beyond imports" for kind in kinds))
+    assert first.measured == first.details["JSONL, new: s to the first batch"]
+    assert memory.measured == first.details["JSONL, new: MB"] and sample.measured > 0
 
 
 def test_workers_are_timed_in_turns():

@@ -55,6 +55,8 @@ def identity(args: argparse.Namespace) -> str:
 def set_share(node: Any, share: float) -> None:
     """Let every data set of annotation files under ``node``, a part of a config, use a share of its samples."""
     if isinstance(node, dict):
+        if node.get("type") == "MixtureFile":
+            raise ValueError(f"data_scaling cannot take shares of {node['file']}: write the mixture in the config")
         if "ann_file" in node:
             node["take"] = f"random:{share * 100:g}%"
         for value in node.values():

@@ -18,8 +18,8 @@ from .plain_row import plain_row
 _DELIMITERS = {".csv": ",", ".tsv": "\t"}
 _ROWS = 1024
 """Rows of a batch; of a batch, only the pages that a row lies in are read."""
-_READS = 1024
-"""Reads after which the pages read so far are let go."""
+_READS = 64
+"""Reads after which the pages read so far are let go; one read may map hundreds of pages around its own."""
 
 
 class Table(AnnotationFile):
@@ -50,8 +50,7 @@ class Table(AnnotationFile):
         self._map: mmap.mmap | None = None
         self._batches: Any = None
         self._reads = 0
-        reader = self._reader()
-        counts = [reader.get_batch(number).num_rows for number in range(reader.num_record_batches)]
+        counts = [self._reader().get_batch(number).num_rows for number in range(self._reader().num_record_batches)]
         if not sum(counts):
             raise ValueError(f"Annotation file '{self.path}' has no samples")
         self._ends = np.cumsum(counts)

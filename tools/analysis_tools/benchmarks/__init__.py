@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from .annotations import annotations
 from .check_rate import check_rate
 from .decode import decode
 from .frame_cache import frame_cache
@@ -22,6 +23,7 @@ BENCHMARKS: dict[str, Callable[[], list[Result]]] = {
     "matching": matching,
     "input-pipeline": input_pipeline,
     "workers": workers,
+    "annotations": annotations,
     "check-dataset": check_rate,
     "frame-cache": frame_cache,
     "train-step": train_step,
@@ -32,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[], list[Result]]] = {
 __all__ = [
     "BENCHMARKS",
     "Result",
+    "annotations",
     "check_rate",
     "decode",
     "frame_cache",
