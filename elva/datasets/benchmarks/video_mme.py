@@ -1,5 +1,6 @@
 """Video-MME (Fu et al., CVPR 2025, arXiv:2405.21075)."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from elva.registry import DATASETS
@@ -12,6 +13,9 @@ from .rows import Row, parquet_rows
 ANNOTATIONS = "videomme/test-00000-of-00001.parquet"
 DIVISIONS = {"duration": "duration", "domain": "domain", "sub_category": "sub_category", "task_type": "task"}
 """The file's columns that scores are reported by, and our names of them."""
+
+_HEADS = {"duration_category": "duration", "video_category": "domain", "video_subcategory": "sub_category"}
+"""What the publication's evaluation script calls our groups."""
 
 _SELECT = (
     "Select the best answer to the following multiple-choice question based on the video{}. "
@@ -41,6 +45,27 @@ class VideoMME(Benchmark):
 
     def load(self) -> list[Question]:
         return [self._question(row.called(row.text("question_id"))) for row in parquet_rows(self.root / ANNOTATIONS)]
+
+    def submission(self, records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        """The form that the benchmark's own ``evaluation/eval_your_results.py`` reads: the questions of each video."""
+        said = {record["question_id"]: record for record in records if not record.get("rotation")}
+        videos: dict[str, dict[str, Any]] = {}
+        for question in self.questions:
+            number = question.id.rpartition("-")[0]
+            heads = {head: question.groups[name] for head, name in _HEADS.items()}
+            video = videos.setdefault(number, {"video_id": number, **heads, "missing": False, "questions": []})
+            video["missing"] |= "error" in said[question.id]
+            video["questions"].append(
+                {
+                    "question_id": question.id,
+                    "task_type": question.groups["task"],
+                    "question": question.text,
+                    "choices": [f"{letter}. {text}" for letter, text in zip(LETTERS, question.options, strict=False)],
+                    "answer": question.reference,
+                    "response": said[question.id]["raw"],
+                }
+            )
+        return list(videos.values())
 
     def _question(self, row: Row) -> Question:
         video = row.text("videoID")

@@ -96,3 +96,26 @@ def test_a_file_that_is_no_table(root: Path) -> None:
     (root / "videomme/test-00000-of-00001.parquet").write_text("version https://git-lfs.github.com/spec/v1")
     with pytest.raises(ValueError, match="cannot be read as Parquet"):
         VideoMME(str(root))
+
+
+def test_results_in_the_form_of_the_published_script(root: Path) -> None:
+    records = [{"question_id": "001-1", "raw": "C."}, {"question_id": "601-1", "raw": "", "error": "is empty"}]
+    first, second = VideoMME(str(root)).submission(records)
+    assert first == {
+        "video_id": "001",
+        "duration_category": "short",
+        "video_category": "Knowledge",
+        "video_subcategory": "Humanity & History",
+        "missing": False,
+        "questions": [
+            {
+                "question_id": "001-1",
+                "task_type": "Counting Problem",
+                "question": "How many birds fly off?",
+                "choices": VIDEO_MME[0]["options"],
+                "answer": "C",
+                "response": "C.",
+            }
+        ],
+    }
+    assert second["missing"] and second["duration_category"] == "long"
