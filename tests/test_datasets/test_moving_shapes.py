@@ -130,8 +130,10 @@ def test_skills_share_the_test_split_evenly() -> None:
 
 def test_chance_from_annotations(data: Path) -> None:
     expected = {"colour": 1 / 6, "shape": 0.25, "count": 0.25, "direction": 0.25, "order": 0.5}
-    found = chance(json.loads((data / "test_qa.json").read_text()))
-    assert found == pytest.approx(expected | {"overall": np.mean(list(expected.values()))})
+    samples = json.loads((data / "test_qa.json").read_text())
+    found = chance({"options": sample["options"], "groups": {"skill": sample["skill"]}} for sample in samples)
+    by_skill = {f"skill/{skill}": value for skill, value in expected.items()}
+    assert found == pytest.approx(by_skill | {"overall": np.mean(list(expected.values()))})
 
 
 @pytest.mark.parametrize("ordered", [False, True])
