@@ -16,6 +16,9 @@ from elva.utils import launch
 from elva.utils.config_check import check_config
 from elva.utils.results import check_out, write_results
 
+_ASKING = ("test_dataloader.dataset.", "test_evaluator.")
+"""Options that mean the benchmark's data set and metric, where there is one."""
+
 
 def parse_args() -> argparse.Namespace:
     """The command line."""
@@ -41,6 +44,9 @@ def parse_args() -> argparse.Namespace:
 
 def load_config(args: argparse.Namespace) -> Config:
     """The config with the options of the command line put into it, checked."""
+    options = args.cfg_options or {}
+    asking = {key: value for key, value in options.items() if args.benchmark and key.startswith(_ASKING)}
+    args.cfg_options = {key: value for key, value in options.items() if key not in asking}
     cfg = launch.load_config(args)
     if cfg.get("test_dataloader") is None:
         raise ValueError(f"{args.config} has no test_dataloader, test_cfg and test_evaluator: nothing to test.")
@@ -48,6 +54,7 @@ def load_config(args: argparse.Namespace) -> Config:
         raise ValueError("--data-root is the folder of a benchmark: name one with --benchmark.")
     if args.benchmark:
         use_benchmark(cfg, args.benchmark, args.data_root)
+        cfg.merge_from_dict(asking)
     if args.frame_rule or args.frames:
         use_frames(cfg, args.frame_rule, args.frames)
     if args.allow_missing:
@@ -89,9 +96,7 @@ def report(runner: Any, metrics: dict[str, float]) -> None:
     for metric in runner.test_evaluator.metrics:
         if isinstance(metric, AnswerMetric):
             print(f"\n{score_table(metric, metrics)}")
-            print(
-                f"\n  Answers: {work_dir / 'predictions.jsonl'}, protocol: {work_dir / 'protocol.json'}"
-            )
+            print(f"\n  Answers: {work_dir / 'predictions.jsonl'}, protocol: {work_dir / 'protocol.json'}")
     dataset = runner.test_dataloader.dataset
     submission = dataset.submission(launch.records(runner)) if hasattr(dataset, "submission") else None
     if submission is not None:

@@ -17,10 +17,10 @@ def score_table(metric: AnswerMetric, metrics: dict[str, float]) -> str:
     prefix = f"{metric.prefix}/" if metric.prefix else ""
     found = {key.removeprefix(prefix): value for key, value in metrics.items()}
     usable = [record for record in metric.records if "error" not in record]
-    rows = [["", "samples", metric.name, "95 % interval"]]
+    rows = [["", "questions", metric.name, "95 % interval"]]
     overall = found.get(f"{metric.name}/overall")
     if overall is not None:
-        scored = [record for record in usable if record["score"] is not None]
+        scored = metric.units([record for record in usable if record["score"] is not None])
         rows += [_row(metric.name, *key, members, found) for key, members in divide(scored).items()]
         interval = f"{found['ci95_low/overall']:.3f} to {found['ci95_high/overall']:.3f}"
         rows.append(["overall", str(len(scored)), f"{overall:.3f}", interval])

@@ -9,6 +9,8 @@ from elva.utils import launch
 from tests.test_engine.toy import ToyModel, toy_config
 from tools import test as command
 
+ROOT = Path(__file__).parents[2]
+
 
 @pytest.fixture
 def config(tmp_path) -> Path:
@@ -58,3 +60,25 @@ def test_mistakes_are_one_message_and_exit_code_2(config, tmp_path, monkeypatch,
 def test_test_of_a_config_that_resumes_loads_the_named_checkpoint(config, tmp_path, monkeypatch):
     config.write_text(config.read_text() + "\nresume = True\nload_from = 'gone.pth'\n")
     assert main(monkeypatch, config, tmp_path / "model.pth") == 0
+
+
+def test_options_are_those_of_the_benchmark_where_there_is_one(tmp_path, monkeypatch):
+    file = tmp_path / "mine.py"
+    file.write_text(
+        "benchmark = dict(type='MovingShapes', data_root='here/')\nevaluator = dict(type='ExactMatch', group_by='skill')\n"
+    )
+    options = ["test_dataloader.dataset.split=val", "test_evaluator.group_by=other", "test_dataloader.batch_size=3"]
+    words = ["tools/test.py", str(ROOT / "configs/elva_tiny_stage3.py"), "model.pth"]
+    more = ["--benchmark", str(file), "--data-root", "there/", "--frame-rule", "vlmevalkit", "--allow-missing"]
+    monkeypatch.setattr(sys, "argv", [*words, *more, "--cfg-options", *options])
+    cfg = command.load_config(command.parse_args())
+    dataset = cfg.test_dataloader.dataset
+    assert (dataset.type, dataset.data_root, dataset.split) == ("MovingShapes", "there/", "val")
+    assert dataset.pipeline[0].sampler == dict(type="InnerSampler", num_frames=8)
+    assert cfg.test_dataloader.batch_size == 3
+    assert cfg.test_evaluator == dict(type="ExactMatch", group_by="other", allow_missing=True)
+
+
+def test_the_folder_of_no_benchmark_is_refused(config, tmp_path, monkeypatch, capsys):
+    assert main(monkeypatch, config, tmp_path / "model.pth", "--data-root", tmp_path) == 2
+    assert "--data-root is the folder of a benchmark" in capsys.readouterr().err

@@ -19,7 +19,8 @@ class AnswerMetric(BaseMetric):
     is no headline score (``<name>/overall``), unless ``allow_missing``; then the score is of the rest, and
     ``coverage`` stands beside it. An answer that cannot be parsed is wrong, and counted in ``unparsable``.
 
-    Results: ``<name>/overall`` and ``<name>/<division>/<group>``; of the first ``stderr/overall``, ``ci95_low/overall``
+    Results: ``<name>/overall``, ``<name>/<division>/<group>`` and ``mean_of_groups/<division>`` (each group counts the
+    same, however many questions it has); of the first ``stderr/overall``, ``ci95_low/overall``
     and ``ci95_high/overall`` (clustered by video); ``n``, ``coverage``, ``unparsable``, ``unlabelled``.
 
     Args:
@@ -67,6 +68,10 @@ class AnswerMetric(BaseMetric):
         """Return the judged records of all samples, where that takes all of them at once (a judge's queue)."""
         return records
 
+    def units(self, scored: list[Record]) -> list[Record]:
+        """Return the records that count one each, of those that have a score."""
+        return scored
+
     def process(self, data_batch: Any, data_samples: Sequence[VideoQASample]) -> None:
         """Judge the samples of one batch."""
         self.results += [self.judged(sample) for sample in data_samples]
@@ -99,8 +104,12 @@ class AnswerMetric(BaseMetric):
         """Return the scores, overall and by group, of records that have one."""
         overall = estimate_mean([r["score"] for r in scored], [r["cluster"] for r in scored])
         metrics = {f"{self.name}/overall": overall.mean}
+        divisions: dict[str, list[float]] = {}
         for (division, group), members in divide(scored).items():
-            metrics[f"{self.name}/{division}/{group}"] = sum(r["score"] for r in members) / len(members)
+            share = sum(r["score"] for r in members) / len(members)
+            metrics[f"{self.name}/{division}/{group}"] = share
+            divisions.setdefault(division, []).append(share)
+        metrics |= {f"mean_of_groups/{name}": sum(shares) / len(shares) for name, shares in divisions.items()}
         if overall.stderr is not None:
             metrics["stderr/overall"] = overall.stderr
         return metrics | {"ci95_low/overall": overall.low, "ci95_high/overall": overall.high}

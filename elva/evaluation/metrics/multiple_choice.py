@@ -36,8 +36,11 @@ class MultipleChoice(AnswerMetric):
         score = None if record["answer"] is None else float(letter == record["answer"])
         return {"parsed": letter, "score": score, "rule": rule}
 
+    def units(self, scored: list[Record]) -> list[Record]:
+        return fold_rotations(scored)
+
     def summarise(self, scored: list[Record]) -> dict[str, float]:
-        questions = fold_rotations(scored)
+        questions = self.units(scored)
         if not questions:
             return {}
         metrics = super().summarise(questions)
