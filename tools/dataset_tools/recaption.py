@@ -22,7 +22,7 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
     )
-    parser.add_argument("annotation", type=Path, help="JSON or JSONL, in any form that training reads")
+    parser.add_argument("annotation", type=Path, help="any annotation file that training reads")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.jsonl", help="captions, in LLaVA's form")
     parser.add_argument("--data-root", default="", metavar="DIR", help="what paths in the annotation are relative to")
     parser.add_argument("--format", metavar="TYPE", help="of the rows; default: found by their keys")
