@@ -45,7 +45,7 @@ class ActivityNetQA(Benchmark):
             questions.append(
                 Question(
                     id=asked.text("question_id"),
-                    video=self.find(f"{self.videos}/v_{asked.text('video_name').removeprefix('v_')}"),
+                    video=self.find(f"{self.videos}/v_{asked.text('video_name')}"),
                     text=asked.text("question").removesuffix("?").rstrip() + "?",
                     answer=answered.text("answer"),
                     groups={"type": TYPES[kind], "question": TYPES[kind] if kind < 3 else "free"},

@@ -35,8 +35,8 @@ class TempCompass(Benchmark):
     the prompt. ``captioning`` asks for a caption that goes with one of several pieces of information; which one is the
     reference, and only a judge can score it.
 
-    Group: ``aspect`` (action, direction, speed, order, attribute_change). Videos made from one another (``<id>`` and
-    ``<id>_reverse``) are one cluster.
+    Group: ``aspect`` (action, direction, speed, order, attribute_change). A video and those made from it
+    (``<id>_reverse``, and with another one behind it ``<id>_<other>_1``) are one cluster.
 
     Args:
         data_root: The folder.
