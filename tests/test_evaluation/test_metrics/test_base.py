@@ -32,6 +32,13 @@ def test_scores_by_group_with_errors_clustered_by_video() -> None:
     assert scores["ci95_low/overall"] < 0.75 < scores["ci95_high/overall"]
 
 
+def test_each_group_counts_the_same_in_the_mean_of_groups() -> None:
+    samples = [_sample("a.mp4", "x", groups={"task": "many"}) for _ in range(9)]
+    samples.append(_sample("b.mp4", "y", groups={"task": "few"}))
+    scores = _evaluate(samples)
+    assert scores["accuracy/overall"] == 0.9 and scores["mean_of_groups/task"] == 0.5
+
+
 def test_below_full_coverage_there_is_no_headline_score() -> None:
     samples = [_sample("a.mp4", "x"), _sample("b.mp4", "x", error="b.mp4: is empty")]
     refused = _evaluate(samples)
