@@ -1,7 +1,7 @@
 """LongVideoBench (Wu et al., NeurIPS 2024, arXiv:2407.15754)."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from elva.registry import DATASETS
 from elva.structures import Question
@@ -31,8 +31,6 @@ class LongVideoBench(Benchmark):
         split: ``'val'`` or ``'test'``. Default: ``'val'``.
         benchmark: Arguments of :class:`Benchmark`.
     """
-
-    default_prompt: ClassVar[dict[str, Any]] = {"type": "MultipleChoicePrompt"}
 
     def __init__(self, data_root: str, split: str = "val", **benchmark: Any) -> None:
         if split not in FILES:
