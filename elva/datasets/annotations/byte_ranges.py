@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,16 @@ class ByteRanges(AnnotationFile):
 
     def _line(self, index: int) -> int:
         """Number of the line that a row begins in, from 1."""
-        return _newlines(self.path, int(self._starts[index])) + 1
+        block, rest = divmod(int(self._starts[index]), _BLOCK)
+        with self.path.open("rb") as file:
+            file.seek(block * _BLOCK)
+            return int(self._lines_before[block]) + file.read(rest).count(b"\n") + 1
+
+    @cached_property
+    def _lines_before(self) -> np.ndarray:
+        """How many lines end before each block; the file is read for it once, when a line is first asked for."""
+        counts = [np.count_nonzero(block == ord("\n")) for _, block in blocks(self.path)]
+        return np.concatenate([[0], np.cumsum(counts)])
 
     def _bytes(self, index: int) -> bytes:
         if self._file is None:
@@ -69,20 +79,14 @@ class ByteRanges(AnnotationFile):
             os.close(file)
 
 
-def blocks(path: Path, size: int = 1 << 18) -> Iterator[tuple[int, np.ndarray]]:
-    """Yield the place and the bytes (uint8) of each block of a file; by default as much as a core's cache holds."""
+_BLOCK = 1 << 18
+"""Bytes; as much as a core's cache holds."""
+
+
+def blocks(path: Path, size: int = _BLOCK) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield the place and the bytes (uint8) of each block of a file."""
     with path.open("rb") as file:
         place = 0
         while block := file.read(size):
             yield place, np.frombuffer(block, np.uint8)
             place += len(block)
-
-
-def _newlines(path: Path, end: int) -> int:
-    """Line ends among the first ``end`` bytes of a file."""
-    count = 0
-    for place, block in blocks(path):
-        if place >= end:
-            break
-        count += int((block[: end - place] == ord("\n")).sum())
-    return count
