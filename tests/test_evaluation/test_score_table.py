@@ -21,10 +21,24 @@ def test_groups_come_first_and_all_together_last_with_the_interval() -> None:
     assert lines[4].split()[:3] == ["overall", "4", "0.750"] and " to " in lines[4]
 
 
+def test_chance_stands_beside_the_score_where_the_options_are_known() -> None:
+    sample = _sample(0, "red")
+    sample.meta["options"] = ["red", "blue", "green", "grey"]
+    lines = _table([sample]).splitlines()
+    assert "chance" in lines[0] and lines[-1].split()[:4] == ["overall", "1", "1.000", "0.250"]
+    assert "chance" not in _table([_sample(0, "red")])
+
+
+def test_further_scores_stand_below() -> None:
+    metric = ExactMatch()
+    metric.process(None, [_sample(0, "red")])
+    assert "mse: 0.250." in score_table(metric, metric.evaluate(1) | {"mse/overall": 0.25})
+
+
 def test_what_limits_the_score_stands_below() -> None:
     samples = [_sample(0, "red"), _sample(1, "?!"), _sample(2, "red", error="2.mp4: is empty")]
     refused = _table(samples)
-    assert refused.splitlines()[2].split() == ["overall", "2", "none"] and "1 of 3 samples have no video" in refused
+    assert refused.splitlines()[2].split() == ["overall", "2", "none"] and "1 of 3 questions have no video" in refused
     assert "(coverage 66.67%): no score is given of a part" in " ".join(refused.split())
     allowed = " ".join(_table(samples, allow_missing=True).split())
     assert "overall 2 0.500" in allowed and "the score is of the rest" in allowed

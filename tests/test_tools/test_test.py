@@ -64,9 +64,7 @@ def test_test_of_a_config_that_resumes_loads_the_named_checkpoint(config, tmp_pa
 
 def test_options_are_those_of_the_benchmark_where_there_is_one(tmp_path, monkeypatch):
     file = tmp_path / "mine.py"
-    file.write_text(
-        "benchmark = dict(type='MovingShapes', data_root='here/')\nevaluator = dict(type='ExactMatch', group_by='skill')\n"
-    )
+    file.write_text("benchmark = dict(type='MovingShapes', data_root='here/')\nevaluator = dict(type='ExactMatch')\n")
     options = ["test_dataloader.dataset.split=val", "test_evaluator.group_by=other", "test_dataloader.batch_size=3"]
     words = ["tools/test.py", str(ROOT / "configs/elva_tiny_stage3.py"), "model.pth"]
     more = ["--benchmark", str(file), "--data-root", "there/", "--frame-rule", "vlmevalkit", "--allow-missing"]
