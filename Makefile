@@ -46,12 +46,13 @@ clean:  ## remove .venv, caches and build outputs; work_dirs and data stay
 # torch comes first, in the version of the constraints, so that nothing after it fetches another. Where pip's default
 # index serves the CUDA build, name the index of PyTorch's CPU builds in the environment (PIP_EXTRA_INDEX_URL). The wheel
 # of opencv-python needs the system's libGL and X libraries; where these are missing, the same release without windows
-# is laid over it.
+# is laid over it. lmms-eval asks for packages that it does not need here, of which one clashes with ours: it comes alone.
 $(STAMP): setup.py $(wildcard requirements/*.txt) | $(BIN)/python
 	@echo "Installing torch ..."
 	@$(PIP) install -qq --constraint $(CPU) torch==2.13.0
 	@echo "Installing elva and what it needs (a minute or more the first time) ..."
 	@$(PIP) install -qq --constraint $(CPU) --editable '.[dev]'
+	@$(PIP) install -qq --constraint $(CPU) --no-deps lmms-eval
 	@$(BIN)/python -c 'import cv2' 2>/dev/null || { echo "Installing OpenCV without windows ..."; \
 	    $(PIP) install -qq --no-deps --force-reinstall --constraint $(CPU) opencv-python-headless; }
 	@$(BIN)/python -c 'import elva, torch; print(f"Installed elva {elva.__version__} with torch {torch.__version__}.")'

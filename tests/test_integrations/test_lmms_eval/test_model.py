@@ -1,7 +1,10 @@
 """The real lmms-eval with a tiny model of random weights, offline, on clips that are rendered here."""
 
+import inspect
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -219,3 +222,17 @@ def test_what_elva_cannot_do_is_said(model, root):
 def test_options_of_the_config_can_be_given_as_json(root):
     arguments = f'pretrained={root / "pretrained"},cfg_options={{"model.generation.max_new_tokens":3}}'
     assert get_model("elva").create_from_arg_string(arguments).inferencer.sampling.max_new_tokens == 3
+
+
+def test_the_pages_command_and_table_are_of_this_model(root, tmp_path, monkeypatch):
+    page = (Path(__file__).parents[3] / "docs" / "lmms_eval.md").read_text(encoding="utf-8")
+    command = re.search(r"```bash\n(python -m lmms_eval.*?)```", page, re.DOTALL)[1]
+    words = shlex.split(command.replace("\\\n", ""))
+    (tmp_path / "work_dirs/demo").mkdir(parents=True)
+    (tmp_path / "work_dirs/demo/stage3").symlink_to(root / "pretrained")
+    monkeypatch.chdir(tmp_path)
+    made = get_model("elva").create_from_arg_string(words[words.index("--model_args") + 1])
+    assert made.inferencer.sampling.max_new_tokens == 64
+    rows = re.findall(r"^\| (`.+?`) \|", page, re.MULTILINE)
+    named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+    assert named == set(inspect.signature(type(made)).parameters) - {"batch_size", "max_batch_size", "device"}
