@@ -30,17 +30,14 @@ def listed_rows(path: str | Path, offsets: dict[str, int], count: int, id_of: Ca
         ValueError: If a line is not such an object.
     """
     known = {_absolute(source): offset for source, offset in offsets.items()}
-    rows: set[int] = set()
-    ids: set[str] = set()
+    listed: set[tuple[int, str]] = set()  # a log may have a sample many times
     for entry in _entries(Path(path)):
         offset = known.get(_absolute(entry["source"])) if entry.get("source") else 0
-        if offset is None:
-            continue
-        row = entry["index"] + offset if isinstance(entry.get("index"), int) else -1
-        if 0 <= row < count and id_of(row) == str(entry["id"]):
-            rows.add(row)
-        else:
-            ids.add(str(entry["id"]))
+        if offset is not None:
+            numbered = isinstance(entry.get("index"), int)
+            listed.add((entry["index"] + offset if numbered else -1, str(entry["id"])))
+    rows = {row for row, name in listed if 0 <= row < count and id_of(row) == name}
+    ids = {name for row, name in listed if row not in rows}
     if ids:
         print_log(f"{path} does not tell the rows of {len(ids)} samples: all {count} are read to find them", "current")
         found = {row: name for row in range(count) if (name := id_of(row)) in ids}

@@ -51,6 +51,18 @@ def test_text_alone_has_no_videos() -> None:
     assert parse_sample({"id": "t", "conversations": _talk("Hello?")})["videos"] == []
 
 
+def test_parts_follow_the_tags() -> None:
+    sample = _sample(image="1.png", video=["a.mp4", "b.mp4"], bounds=[None, [1, 2]])
+    item = parse_sample(sample | {"conversations": _talk("<video><image><video>")})
+    assert item["videos"] == ["a.mp4", "1.png", "b.mp4"] and item["bounds"] == [None, None, (1.0, 2.0)]
+    assert item["meta"] == {}
+    assert "bounds" not in parse_sample(_sample(bounds=[None]))
+
+
+def test_file_urls_are_paths() -> None:
+    assert parse_sample(_sample(video="file:///v/a.mp4"), "/data")["videos"] == ["/v/a.mp4"]
+
+
 def test_absolute_paths_stay() -> None:
     assert parse_sample(_sample(video="/else/a.mp4"), "/data")["videos"] == ["/else/a.mp4"]
 
@@ -81,6 +93,12 @@ def test_the_answer_may_be_missing_only_where_that_is_allowed() -> None:
         (_sample(video="a.JPG"), "'video' names the image file 'a.JPG'"),
         (_sample(video=None, image="a.mp4"), "'image' names the video file 'a.mp4'"),
         (_sample(video=[3]), "must be a path"),
+        (_sample(video=3), "must be a path"),
+        (_sample(video=b"0" * 999), r"must be a path or a list of paths, got b'0+\.\.\.0+'$"),
+        (_sample(video=[["1.jpg", "2.jpg"]]), "must be a path"),
+        (_sample(video="https://x.org/a.mp4"), r"'video' is no path but 'https.*write it to a file"),
+        (_sample(video="data:video/mp4;base64,AAAA"), r"\(data: is not read\)"),
+        (_sample(bounds=[[2, 1]]), "the part from 2 to 1 is empty"),
         (_sample(conversations=_talk()[::-1]), "turns must be user, assistant"),
         (_sample(conversations=_talk(answer=" ")), "not empty"),
         (_sample(conversations=["hi"]), "turn 0 is a str"),
