@@ -15,25 +15,10 @@ from .result import Result
 
 _ROOT = Path(__file__).resolve().parents[3]
 _PROBE = Path(__file__).with_name("probe_annotations.py")
-_WORDS = (
-    "a",
-    "the",
-    "man",
-    "woman",
-    "dog",
-    "car",
-    "walks",
-    "runs",
-    "slowly",
-    "over",
-    "from",
-    "while",
-    "another",
-    "then",
-)
+_WORDS = "a the man woman dog car walks runs slowly over from while another then"
 
 
-def annotations(samples: int = 1_000_000) -> list[Result]:
+def annotations(samples: int = 1_000_000, others: tuple[str, ...] = ("JSON", "Parquet", "HF")) -> list[Result]:
     """A mixture of two annotation files in a process of its own; the targets are for JSONL, other kinds are details.
 
     The time to the first batch begins with the start of the process, imports included, and ends with a batch from a
@@ -44,11 +29,14 @@ def annotations(samples: int = 1_000_000) -> list[Result]:
 
     Args:
         samples: Of both files together, about 500 bytes each.
+        others: Kinds of files that are measured beside JSONL.
     """
     with tempfile.TemporaryDirectory() as folder:
         kinds = write_files(Path(folder), samples)
         found = {
-            (kind, state): _probe(Path(folder), files) for kind, files in kinds.items() for state in ("new", "known")
+            (kind, state): _probe(Path(folder), kinds[kind])
+            for kind in ("JSONL", *others)
+            for state in ("new", "known")
         }
     details = {f"{kind}, {state}: {what}": n for (kind, state), run in found.items() for what, n in run.items()}
     name, run = f"{samples:,} samples of JSONL", found["JSONL", "new"]
@@ -86,7 +74,7 @@ def write_files(folder: Path, samples: int) -> dict[str, list[str]]:
 
 def _rows(count: int, seed: int) -> Iterator[dict[str, Any]]:
     draw = random.Random(seed)
-    texts = [" ".join(draw.choices(_WORDS, k=72)) for _ in range(1000)]
+    texts = [" ".join(draw.choices(_WORDS.split(), k=90)) for _ in range(1000)]
     for number in range(count):
         talk = [
             {"from": "human", "value": "<image>\nPlease describe the video in detail."},
