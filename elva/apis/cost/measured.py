@@ -7,11 +7,10 @@ import torch
 from mmengine.config import Config
 
 from elva.datasets.collate import collate_samples
-from elva.engine.hooks.checkpoint_guard_hook import mismatches
 from elva.models.llms import Trace
-from elva.registry import MODELS, TRANSFORMS
-from elva.utils.checkpoint import load_checkpoint
+from elva.registry import TRANSFORMS
 
+from ..load_model import load_model
 from .model import CostModel, SampleCost
 from .sample import SampleShape, load_video
 
@@ -30,15 +29,7 @@ def measure(cfg: Config, video: str | Path, checkpoint: str | Path, question: st
         FileNotFoundError: If a file is not there.
         ValueError: If the checkpoint is another model's, or the video cannot be read.
     """
-    if not Path(checkpoint).is_file():
-        raise FileNotFoundError(f"There is no checkpoint {checkpoint}.")
-    model: Any = MODELS.build(cfg.model)
-    weights = load_checkpoint(checkpoint, "cpu")["state_dict"]
-    problems = mismatches(model.state_dict(), weights, model.optional_prefixes)
-    if problems:
-        raise ValueError(f"The checkpoint {checkpoint} does not fit the model of this config. {' '.join(problems)}")
-    model.load_state_dict(weights, strict=False)
-    model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+    model = load_model(cfg, checkpoint)
     inputs = model.data_preprocessor(collate_samples([sample_of(cfg, model, video, question)]))["inputs"]
     assembly, tokens = model.assemble(inputs)
     trace = Trace()
