@@ -60,8 +60,7 @@ class VideoTextDataset(ItemDataset):
             raise ValueError(f"{self._source} has no samples")
         self.take = take
         self._taken = taken(int(self._ends[-1]), take)
-        if skip_list is not None:
-            self._leave_out(skip_list)
+        self._left_out = 0 if skip_list is None else self._leave_out(skip_list)
 
     def __len__(self) -> int:
         return len(self._taken)
@@ -103,14 +102,14 @@ class VideoTextDataset(ItemDataset):
 
     def protocol(self) -> dict[str, Any]:
         digests = {file.path.name: digest for file in self.files if (digest := file.digest())}
-        return {"dataset": type(self).__name__, "files": digests, "take": self.take}
+        return {"dataset": type(self).__name__, "files": digests, "take": self.take, "left_out": self._left_out}
 
     def where(self, index: int) -> str:
         file, row = self._locate(index)
         return file.where(row)
 
-    def _leave_out(self, skip_list: str) -> None:
-        """Forget the samples of a skip list."""
+    def _leave_out(self, skip_list: str) -> int:
+        """Forget the samples of a skip list; returns how many there are."""
         starts = [0, *self._ends[:-1].tolist()]
         offsets = {str(file.path): start for file, start in zip(self.files, starts, strict=True)} | {self._source: 0}
         rows = listed_rows(skip_list, offsets, int(self._ends[-1]), self._id_of)
@@ -120,6 +119,7 @@ class VideoTextDataset(ItemDataset):
             raise ValueError(f"{skip_list} leaves none of the {left} samples of {self._source}")
         print_log(f"{self._source}: {left} of {len(self._taken)} samples are left out ({skip_list})", "current")
         self._taken = kept
+        return left
 
     def _id_of(self, row: int) -> str:
         """The id of a row of the files read as one, as the skip log notes it."""

@@ -69,7 +69,8 @@ def test_lines_about_other_sources_do_not_count(tmp_path: Path, monkeypatch: pyt
 def test_what_is_taken_is_taken_before(tmp_path: Path) -> None:
     file = annotated(tmp_path / "a.jsonl", list("abcdef"))
     skip = write(tmp_path / "skip.jsonl", [{"id": "e", "index": 4}, {"id": "a", "index": 0}])
-    assert left(VideoTextDataset(file, take="end:50%", skip_list=skip)) == ["3.mp4", "5.mp4"]
+    dataset = VideoTextDataset(file, take="end:50%", skip_list=skip)
+    assert left(dataset) == ["3.mp4", "5.mp4"] and dataset.protocol()["left_out"] == 1
 
 
 def test_the_log_of_one_run_is_the_list_of_the_next(tmp_path: Path, parsed: Callable[[], int]) -> None:

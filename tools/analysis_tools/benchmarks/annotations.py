@@ -74,7 +74,7 @@ def write_files(folder: Path, samples: int) -> dict[str, list[str]]:
 
 def _rows(count: int, seed: int) -> Iterator[dict[str, Any]]:
     draw = random.Random(seed)
-    texts = [" ".join(draw.choices(_WORDS.split(), k=90)) for _ in range(1000)]
+    texts = [" ".join(draw.choices(_WORDS.split(), k=66)) for _ in range(1000)]
     for number in range(count):
         talk = [
             {"from": "human", "value": "<image>\nPlease describe the video in detail."},
