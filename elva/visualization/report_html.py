@@ -53,14 +53,21 @@ class Table:
 
 
 @dataclass(frozen=True)
+class Markup:
+    """HTML as it is; whoever makes one escapes what others wrote."""
+
+    html: str
+
+
+@dataclass(frozen=True)
 class Section:
     """A headline and what stands under it, paragraphs as plain strings."""
 
     title: str
-    content: Sequence[str | Picture | Table]
+    content: Sequence[str | Picture | Table | Markup]
 
 
-def write_page(path: str | Path, title: str, sections: Sequence[Section], warning: str = "") -> None:
+def write_page(path: str | Path, title: str, sections: Sequence[Section], warning: str = "", style: str = "") -> None:
     """Write the file.
 
     Args:
@@ -68,6 +75,7 @@ def write_page(path: str | Path, title: str, sections: Sequence[Section], warnin
         title: Of the page.
         sections: In order.
         warning: Shown at the top, set off from the rest. Default: none.
+        style: CSS beside the page's own. Default: none.
     """
     parts = [f"<h1>{escape(title)}</h1>"]
     if warning:
@@ -78,12 +86,14 @@ def write_page(path: str | Path, title: str, sections: Sequence[Section], warnin
     body = "\n".join(parts)
     Path(path).write_text(
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
-        f"<style>{STYLE}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n",
+        f"<style>{STYLE}{style}</style>\n</head>\n<body>\n{body}\n</body>\n</html>\n",
         encoding="utf-8",
     )
 
 
-def _html(item: str | Picture | Table) -> str:
+def _html(item: str | Picture | Table | Markup) -> str:
+    if isinstance(item, Markup):
+        return item.html
     if isinstance(item, str):
         return f"<p>{escape(item)}</p>"
     if isinstance(item, Table):
