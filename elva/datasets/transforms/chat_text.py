@@ -10,7 +10,7 @@ from functools import lru_cache
 from elva.utils.text_tokenizer import load_text_tokenizer
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 12)  # a long caption's ids are some 4 KB of Python's integers
 def encode_content(path: str, text: str) -> tuple[int, ...]:
     """Ids of what somebody said; text that looks like a special token stays text."""
     tokenizer = load_text_tokenizer(path)
