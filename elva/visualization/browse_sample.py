@@ -53,7 +53,7 @@ class VideoView:
 
     def words(self) -> str:
         """``'8 frames, 84 tokens'``."""
-        parts = [f"{len(self.frames)} frame{'s' if len(self.frames) > 1 else ''}"]
+        parts = [_counted(len(self.frames), "frame")]
         if self.made is not None:
             left = f", {self.entering} of them left by the reducers" if self.entering != self.made else ""
             parts.append(f"{self.made} tokens{left}")
@@ -119,7 +119,7 @@ class SampleView:
         """Its numbers in one line."""
         learned = f", {self.learned} of them learned" if self.learned else ""
         total = "" if self.rows is None else f"; {self.rows} rows in the language model"
-        return f"{len(self.videos)} videos, {self.text_rows} text tokens{learned}{total}"
+        return f"{_counted(len(self.videos), 'video')}, {self.text_rows} text tokens{learned}{total}"
 
 
 def view_sample(
@@ -202,6 +202,10 @@ def _pieces(path: str, ids: Tensor, labels: Tensor | None) -> Iterator[Piece]:
         if last or not text.endswith(_INCOMPLETE) or len(open_ids) == _LONGEST_CHARACTER:
             yield Piece(text, tuple(open_ids), learned[number])
             open_ids = []
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 _INCOMPLETE = "\ufffd"

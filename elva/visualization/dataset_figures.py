@@ -21,11 +21,11 @@ def histograms(values: Mapping[str, np.ndarray], columns: int = 2) -> Figure:
     drawn = {title: numbers for title, numbers in values.items() if len(numbers)}
     rows = -(-len(drawn) // columns) or 1
     figure = Figure(figsize=(10, 2.4 * rows), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False).flat
+    axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     for ax, (title, numbers) in zip(axes, drawn.items(), strict=False):
         _histogram(ax, numbers)
         ax.set_title(title, fontsize=10)
-    for ax in list(axes)[len(drawn) :]:
+    for ax in axes[len(drawn) :]:
         ax.axis("off")
     return figure
 
