@@ -18,7 +18,8 @@ STYLE = """
 .frames figure { margin: 0; font-size: 12px; line-height: 1.3; }
 .frames img { width: auto; min-width: 48px; image-rendering: pixelated; display: block; }
 .unit { display: flex; gap: 2px; border-bottom: 3px solid #2a6fb0; }
-.text { margin-top: 1em; white-space: pre-wrap; font: 14px/1.9 ui-monospace, monospace; background: #fafafa; padding: .6em; }
+.text { margin-top: 1em; padding: .6em; background: #fafafa; white-space: pre-wrap;
+        font: 14px/1.9 ui-monospace, monospace; }
 .text span { color: #999; border-bottom: 1px solid #ddd; }
 .text span.learned { color: #064; background: #d6f5dd; border-bottom-color: #0a6; }
 .text span.odd { border-bottom-style: dotted; }
