@@ -170,6 +170,8 @@ class DatasetCheck:
     def conclude(self, scans: Sequence[Scan]) -> Findings:
         """Put together what was found."""
         notes = [f"{source.name}: text is not counted: {source.untold}" for source in self.sources if source.untold]
+        spoken = [source.name for source in self.sources if getattr(source.dataset, "subtitles", "none") != "none"]
+        notes += [f"{name}: its subtitles are not counted, they depend on the frames" for name in spoken]
         try:
             count = token_counter(self.cfg)
         except (ValueError, FileNotFoundError) as error:

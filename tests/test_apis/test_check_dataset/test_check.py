@@ -283,3 +283,9 @@ def test_options_out_of_range(options, words):
 def test_a_split_that_is_not_there(check):
     with pytest.raises(ValueError, match=r"no val_dataloader .*it has: train"):
         check([row("a")], split="val")
+
+
+def test_subtitles_are_said_not_to_be_counted(check):
+    checked = check([row("a")])
+    checked.sources[0].dataset.subtitles = "frames"
+    assert "subtitles are not counted" in checked.run().notes[0]
