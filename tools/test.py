@@ -55,7 +55,7 @@ def load_config(args: argparse.Namespace) -> Config:
     if args.benchmark:
         use_benchmark(cfg, args.benchmark, args.data_root)
         cfg.merge_from_dict(asking)
-    if args.frame_rule or args.frames:
+    if args.frame_rule is not None or args.frames is not None:
         use_frames(cfg, args.frame_rule, args.frames)
     if args.allow_missing:
         allow_missing(cfg)

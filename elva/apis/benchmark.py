@@ -53,7 +53,8 @@ def use_benchmark(cfg: Config, name: str, data_root: str | None = None) -> None:
         dataset["data_root"] = data_root
     cfg.test_dataloader.dataset = dataset
     cfg.test_evaluator = found.evaluator
-    cfg.test_cfg = {"type": "EvaluationLoop"}
+    own = cfg.get("test_cfg") or {}
+    cfg.test_cfg = own if own.get("type") == "EvaluationLoop" else {"type": "EvaluationLoop"}
 
 
 def pipeline_of(cfg: Config) -> list[dict[str, Any]]:
@@ -78,8 +79,10 @@ def use_frames(cfg: Config, rule: str | None, frames: int | None) -> None:
         frames: How many. Default: the config's own.
 
     Raises:
-        ValueError: If the rule is unknown, or the config's sampler takes no number of frames.
+        ValueError: If the rule is unknown, ``frames`` is below 1, or the config's sampler takes no number of frames.
     """
+    if frames is not None and frames < 1:
+        raise ValueError(f"--frames must be 1 or more, got {frames}")
     for step in _loading(cfg):
         number = frames if frames is not None else step.sampler.get("num_frames")
         if number is None or (rule is None and "num_frames" not in step.sampler):

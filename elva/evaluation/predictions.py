@@ -8,6 +8,9 @@ from typing import Any
 
 from .records import Record
 
+NEEDED = frozenset({"id", "cluster", "groups", "raw", "score"})
+"""What every line of ``predictions.jsonl`` has for whoever reads it."""
+
 
 class PredictionParts:
     """The answers so far, in files of one line an answer, one file a process.
@@ -23,13 +26,13 @@ class PredictionParts:
         self.folder = folder
 
     def read(self) -> dict[int, Record]:
-        """The answers so far, by index in the data set."""
+        """The answers so far, by index in the data set; of several the first that has no error."""
         found: dict[int, Record] = {}
         for part in sorted(self.folder.glob("part-*.jsonl")):
             for line in part.read_bytes().split(b"\n"):
                 entry = _whole(line)
-                if entry is not None:
-                    found.setdefault(entry["index"], entry["record"])
+                if entry is not None and "error" in found.get(entry["index"], {"error": ""}):
+                    found[entry["index"]] = entry["record"]
         return found
 
     def append(self, rank: int, entries: Iterable[tuple[int, Record]]) -> None:
@@ -47,8 +50,9 @@ class PredictionParts:
         """Delete the parts: they are in ``predictions.jsonl`` now."""
         for part in self.folder.glob("part-*.jsonl"):
             part.unlink()
-        if self.folder.is_dir():
-            self.folder.rmdir()
+        for folder in (self.folder, self.folder.parent):
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
 
 
 def write_predictions(path: Path, records: Iterable[Record]) -> None:
@@ -76,7 +80,7 @@ def read_predictions(path: str | Path) -> list[Record]:
             record = json.loads(line)
         except json.JSONDecodeError as error:
             raise ValueError(f"{path}: line {number} is not JSON: {error.msg}") from error
-        missing = {"id", "raw", "score"} - set(record) if isinstance(record, dict) else {"id"}
+        missing = NEEDED - set(record) if isinstance(record, dict) else NEEDED
         if missing:
             raise ValueError(f"{path}: line {number} is no prediction: it has no {', '.join(sorted(missing))}")
         records.append(record)

@@ -31,17 +31,19 @@ def make_protocol(
         device: Type of the model's device.
         precision: Of the model's arithmetic.
     """
-    steps = {step["type"]: step for step in _plain(cfg.test_dataloader.dataset).get("pipeline", [])}
-    load = steps.pop("LoadVideo", {})
+    steps = _plain(cfg.test_dataloader.dataset).get("pipeline", [])
+    load: dict[str, Any] = next((step for step in steps if step["type"] == "LoadVideo"), {})
+    reader = load.get("reader")
     checkpoint = cfg.get("load_from")
     return {
         "data": dataset.protocol(),
         "frames": load.get("sampler"),
         "resolution": load.get("resolution"),
-        "reader": load.get("reader"),
-        "steps": list(steps.values()),
+        "reader": dataset.reader(reader) if reader and hasattr(dataset, "reader") else reader,
+        "steps": [step for step in steps if step is not load],
         "model": _plain(cfg.model),
         "checkpoint": {"file": Path(checkpoint).name, "sha256": file_digest(Path(checkpoint))} if checkpoint else None,
+        "group_by": list(dict.fromkeys(division for metric in metrics for division in metric.group_by)),
         "metrics": [metric.protocol() for metric in metrics],
         "seed": (cfg.get("randomness") or {}).get("seed"),
         "exact": exact,
@@ -52,8 +54,9 @@ def make_protocol(
 
 
 def protocol_digest(protocol: Mapping[str, Any]) -> str:
-    """Twelve characters that change with anything in the protocol."""
-    return hashlib.sha256(json.dumps(protocol, sort_keys=True).encode()).hexdigest()[:12]
+    """Twelve characters that change with anything in the protocol that decides the answers: all but the metrics."""
+    answering = {key: value for key, value in protocol.items() if key != "metrics"}
+    return hashlib.sha256(json.dumps(answering, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def versions() -> dict[str, str]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from elva.utils.report_text import with_notes
 
-from .metrics import AnswerMetric
+from .metrics import AnswerMetric, Unscored
 from .metrics.base import divide
 from .records import Record
 
@@ -32,7 +32,9 @@ def score_table(metric: AnswerMetric, metrics: Mapping[str, float]) -> str:
         rows.append(["overall", *_cells(metric.name, "overall", scored, found), interval])
     else:
         rows.append(["overall", str(len(usable)), "none", "", ""])
-    if not any(row[3] for row in rows[1:]):
+    if isinstance(metric, Unscored):
+        rows = [["", "answers"], ["overall", str(len(usable))]]
+    elif not any(row[3] for row in rows[1:]):
         rows = [row[:3] + row[4:] for row in rows]
     return with_notes(rows, _notes(metric, found, usable, given))
 
@@ -48,13 +50,21 @@ def _notes(metric: AnswerMetric, found: Mapping[str, float], usable: list[Record
     notes = [f"{key.removesuffix('/overall')}: {value:.3f}." for key, value in others.items() if metric.name not in key]
     lost = len(metric.records) - len(usable)
     if lost:
-        rest = (
-            "the score is of the rest" if given else "no score is given of a part, unless --allow-missing asks for it"
-        )
-        share = f"{lost} of {len(metric.records)} questions have no video that can be used"
-        notes.append(f"{share} (coverage {found['coverage']:.2%}): {rest}.")
+        share = f"{lost} of {len(metric.records)} questions have files that cannot be used"
+        notes.append(f"{share} (coverage {found['coverage']:.2%}): {_of_the_rest(metric, given)}.")
+    if isinstance(metric, Unscored):
+        return [*notes, f"Nothing is scored: that takes a judge. Empty answers: {found['unparsable']:.0f}."]
     if found["unparsable"]:
-        notes.append(f"Answers that cannot be parsed, and count as wrong: {found['unparsable']:.0f}.")
+        wrong = sum(record["parsed"] is None and record["score"] is not None for record in usable)
+        notes.append(f"Answers that cannot be parsed: {found['unparsable']:.0f}; {wrong} of them count as wrong.")
     if found["unlabelled"]:
         notes.append(f"Answers without a published reference, not scored: {found['unlabelled']:.0f}.")
     return notes
+
+
+def _of_the_rest(metric: AnswerMetric, given: bool) -> str:
+    if given:
+        return "the score is of the rest"
+    if metric.allow_missing:
+        return "of the rest no reference is known"
+    return "no score is given of a part, unless --allow-missing asks for it"

@@ -1,5 +1,6 @@
 """WordNet through nltk: words to lemmas, and how alike two words are."""
 
+import importlib.metadata
 import warnings
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +21,9 @@ class WordNet:
     Raises:
         FileNotFoundError: If the database is not there.
         ValueError: If nltk is not installed.
+
+    Attributes:
+        version: Of the database and of nltk, which decide the similarities.
     """
 
     def __init__(self, nltk_data: str | None = None) -> None:
@@ -32,6 +36,7 @@ class WordNet:
         self.noun_similarity = lru_cache(maxsize=1 << 18)(self._noun_similarity)
         self.first_similarity = lru_cache(maxsize=1 << 18)(self._first_similarity)
         self._tagger: Any = None
+        self.version = {"wordnet": self._reader.get_version(), "nltk": importlib.metadata.version("nltk")}
 
     def lemmatise(self, text: str) -> list[str]:
         """The words of ``text`` in lower case and in their base form, by their tagged part of speech.

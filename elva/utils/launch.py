@@ -246,5 +246,6 @@ def local_rank(args: Namespace) -> None:
 
 
 def records(runner: Any) -> list[dict[str, Any]]:
-    """What the test's metrics keep of each sample (their attribute ``records``)."""
-    return [record for metric in runner.test_evaluator.metrics for record in getattr(metric, "records", [])]
+    """What the test keeps of each sample: ``records`` of the first metric that has such."""
+    kept = (metric.records for metric in runner.test_evaluator.metrics if hasattr(metric, "records"))
+    return next(kept, [])

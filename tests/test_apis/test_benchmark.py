@@ -35,6 +35,12 @@ def test_a_benchmark_is_asked_through_the_models_own_pipeline(cfg, own) -> None:
     assert cfg.test_dataloader.dataset.data_root == "elsewhere"
 
 
+def test_how_a_config_evaluates_is_kept(cfg, own) -> None:
+    cfg.test_cfg = dict(type="EvaluationLoop", exact=False)
+    use_benchmark(cfg, own)
+    assert cfg.test_cfg == dict(type="EvaluationLoop", exact=False)
+
+
 def test_known_benchmarks_are_found_by_name(own, monkeypatch) -> None:
     monkeypatch.setattr(benchmark, "BENCHMARKS", Path(own).parent)
     assert benchmark_config("mine").benchmark.type == "MyBenchmark"

@@ -10,7 +10,7 @@ from elva.datasets.benchmarks import VideoNeedle
 from elva.datasets.needles import Needle, Settings, make_needles, read_needles
 from elva.datasets.readers import PyAVReader
 from tests.clips import number
-from tests.test_datasets.test_benchmarks.layouts_b import write_json
+from tests.test_datasets.test_benchmarks.layouts_a import write_json
 
 Clip = Callable[[str], str]
 FAST = Settings(lengths=(1, 8), depths=(0.0, 0.5, 1.0), fps=25.0, size=64, crf=10)

@@ -22,17 +22,35 @@ def _protocol(folder: Path, **changes: object) -> dict:
         )
     )
     cfg.merge_from_dict(changes)
-    data, metric = SimpleNamespace(protocol=lambda: {"name": "D"}), SimpleNamespace(protocol=lambda: {"metric": "E"})
-    return make_protocol(cfg, data, [metric], exact=True, device="cpu", precision="float32")
+    data = SimpleNamespace(protocol=lambda: {"name": "D"}, reader=lambda reader: {"type": "Either", "file": reader})
+    metrics = [SimpleNamespace(protocol=lambda m=m: {"metric": m}, group_by=("kind", m)) for m in ("E", "F")]
+    return make_protocol(cfg, data, metrics, exact=True, device="cpu", precision="float32")
 
 
 def test_frames_model_checkpoint_and_seed_are_told(tmp_path) -> None:
     protocol = _protocol(tmp_path)
     assert protocol["frames"] == {"type": "S", "num_frames": 4} and protocol["resolution"] == {"type": "F"}
     assert protocol["steps"] == [{"type": "Tokenize", "path": "llm"}] and protocol["model"]["sizes"] == [1, 2]
-    assert protocol["data"] == {"name": "D"} and protocol["metrics"] == [{"metric": "E"}] and protocol["seed"] == 3
+    assert protocol["data"] == {"name": "D"} and protocol["seed"] == 3
+    assert protocol["metrics"] == [{"metric": "E"}, {"metric": "F"}] and protocol["group_by"] == ["kind", "E", "F"]
     sha256 = hashlib.sha256(b"weights").hexdigest()
     assert protocol["checkpoint"] == {"file": "model.pth", "sha256": sha256}
+
+
+def test_the_reader_is_the_one_that_the_data_are_read_with(tmp_path) -> None:
+    assert _protocol(tmp_path)["reader"] == {"type": "Either", "file": {"type": "R"}}
+
+
+def test_every_step_of_the_pipeline_is_told(tmp_path) -> None:
+    steps = [dict(type="Tokenize", path="a"), dict(type="Tokenize", path="b")]
+    protocol = _protocol(tmp_path, **{"test_dataloader.dataset.pipeline": steps})
+    assert protocol["steps"] == steps and protocol["reader"] is None
+
+
+def test_another_metric_asks_nothing_anew(tmp_path) -> None:
+    protocol = _protocol(tmp_path)
+    assert protocol_digest(protocol) == protocol_digest(protocol | {"metrics": []})
+    assert protocol_digest(protocol) != protocol_digest(protocol | {"group_by": ["kind"]})
 
 
 def test_what_decides_answers_changes_the_digest_and_what_decides_speed_does_not(tmp_path) -> None:

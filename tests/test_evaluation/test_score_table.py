@@ -1,6 +1,7 @@
 from typing import Any
 
 from elva.evaluation import ExactMatch, score_table
+from elva.evaluation.metrics import Unscored
 from elva.structures import VideoQASample
 
 
@@ -38,8 +39,44 @@ def test_further_scores_stand_below() -> None:
 def test_what_limits_the_score_stands_below() -> None:
     samples = [_sample(0, "red"), _sample(1, "?!"), _sample(2, "red", error="2.mp4: is empty")]
     refused = _table(samples)
-    assert refused.splitlines()[2].split() == ["overall", "2", "none"] and "1 of 3 questions have no video" in refused
+    assert (
+        refused.splitlines()[2].split() == ["overall", "2", "none"]
+        and "1 of 3 questions have files that cannot" in refused
+    )
     assert "(coverage 66.67%): no score is given of a part" in " ".join(refused.split())
     allowed = " ".join(_table(samples, allow_missing=True).split())
     assert "overall 2 0.500" in allowed and "the score is of the rest" in allowed
-    assert "Answers that cannot be parsed, and count as wrong: 1." in allowed
+    assert "Answers that cannot be parsed: 1; 1 of them count as wrong." in allowed
+
+
+def test_an_answer_without_a_reference_is_not_wrong() -> None:
+    samples = [_sample(0, "?!"), _sample(1, "?!")]
+    samples[1].meta["labelled"] = False
+    table = _table(samples)
+    assert "Answers that cannot be parsed: 2; 1 of them count as wrong." in table
+    assert "Answers without a published reference, not scored: 1." in table
+
+
+def test_leave_that_changes_nothing_is_not_offered_twice() -> None:
+    samples = [_sample(0, "red"), _sample(1, "red", error="1.mp4: is empty")]
+    samples[0].meta["labelled"] = False
+    table = " ".join(_table(samples, allow_missing=True).split())
+    assert "of the rest no reference is known" in table and "--allow-missing" not in table
+
+
+def test_divisions_stand_together() -> None:
+    metric = ExactMatch()
+    samples = [_sample(n, "red") for n in range(2)]
+    for n, sample in enumerate(samples):
+        sample.meta["groups"] = {"length": str(n), "topic": f"t{n}"}
+    metric.process(None, samples)
+    names = [line.split("  ")[1] for line in score_table(metric, metric.evaluate(2)).splitlines()[2:]]
+    assert names == ["length: 0", "length: 1", "topic: t0", "topic: t1", "overall"]
+
+
+def test_where_nothing_is_scored_there_is_no_column_of_scores() -> None:
+    metric = Unscored()
+    metric.process(None, [_sample(0, "a dog runs"), _sample(1, " ")])
+    table = score_table(metric, metric.evaluate(2))
+    assert table.splitlines()[-2].split() == ["overall", "2"] and "accuracy" not in table
+    assert "Nothing is scored: that takes a judge. Empty answers: 1." in table

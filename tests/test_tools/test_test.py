@@ -77,6 +77,12 @@ def test_options_are_those_of_the_benchmark_where_there_is_one(tmp_path, monkeyp
     assert cfg.test_evaluator == dict(type="ExactMatch", group_by="other", allow_missing=True)
 
 
+def test_no_frames_are_refused(config, tmp_path, monkeypatch, capsys):
+    words = [ROOT / "configs/elva_tiny_stage3.py", tmp_path / "model.pth", "--frames", 0]
+    assert main(monkeypatch, *words) == 2
+    assert "--frames must be 1 or more, got 0" in capsys.readouterr().err
+
+
 def test_the_folder_of_no_benchmark_is_refused(config, tmp_path, monkeypatch, capsys):
     assert main(monkeypatch, config, tmp_path / "model.pth", "--data-root", tmp_path) == 2
     assert "--data-root is the folder of a benchmark" in capsys.readouterr().err

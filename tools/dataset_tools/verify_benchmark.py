@@ -45,16 +45,15 @@ def main() -> None:
     print(f"{type(benchmark).__name__} in {benchmark.root}: {coverage.words()}.")
     listing = Listing(args.all)
     listing.show("missing videos", coverage.missing)
-    needed = benchmark.subtitles != "none" and benchmark.without_subtitles is None
     if coverage.subtitles:
         there = coverage.subtitles - len(coverage.missing_subtitles)
         print(f"{there} of {coverage.subtitles} subtitle files are there; subtitles='{benchmark.subtitles}'.")
-        listing.show("missing subtitles", coverage.missing_subtitles if needed else ())
+        listing.show("missing subtitles", coverage.missing_subtitles if coverage.needed else ())
     broken = list(unreadable(benchmark, coverage.missing, args.workers)) if args.decode else []
     if args.decode:
         listing.show("unreadable", broken)
         print(f"{coverage.videos - len(coverage.missing)} videos were read, {len(broken)} things are wrong with them.")
-    if coverage.missing or broken or (needed and coverage.missing_subtitles):
+    if coverage.lacking or broken:
         sys.exit(1)
 
 

@@ -1,7 +1,8 @@
 """Benchmarks in their published layouts."""
 
 from .activitynet_qa import ActivityNetQA
-from .base import Benchmark, Coverage
+from .base import Benchmark
+from .coverage import Coverage
 from .egoschema import EgoSchema
 from .long_video_bench import LongVideoBench
 from .mlvu import MLVU

@@ -1,10 +1,11 @@
 """What benchmarks share: files to check, questions to ask, and answers to compare with."""
 
+import hashlib
 import inspect
+import json
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,43 +17,11 @@ from ..conversation import VIDEO_TAG
 from ..item_dataset import ItemDataset, Transform
 from ..take import taken
 from ..transforms.load_video import LoadVideo
+from .coverage import Coverage
 from .prompts import Prompt
 from .subtitles import SUBTITLE_MODES, subtitled
 
 VIDEO_SUFFIXES = (".mp4", ".MP4", ".mkv", ".webm", ".avi", ".mov")
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """Which of a benchmark's files are there.
-
-    Attributes:
-        videos: How many different videos its questions are about.
-        missing: Paths of those that are not there, as the questions name them.
-        questions: How many questions there are.
-        unanswerable: How many of them are about a missing video.
-        subtitles: How many different subtitle files the questions name, whether they are used or not.
-        missing_subtitles: Paths of those that are not there.
-    """
-
-    videos: int
-    missing: tuple[str, ...]
-    questions: int
-    unanswerable: int
-    subtitles: int = 0
-    missing_subtitles: tuple[str, ...] = ()
-
-    @property
-    def share(self) -> float:
-        """Share of the questions whose video is there."""
-        return 1 - self.unanswerable / self.questions
-
-    def words(self) -> str:
-        """One line for people."""
-        return (
-            f"{len(self.missing)} of {self.videos} videos are missing: {self.questions - self.unanswerable} of "
-            f"{self.questions} questions ({self.share:.2%}) can be asked"
-        )
 
 
 class Benchmark(ItemDataset):
@@ -142,10 +111,11 @@ class Benchmark(ItemDataset):
         """Look which videos and subtitles are there."""
         videos = {question.video for question in self.questions}
         spoken = {question.subtitles for question in self.questions if question.subtitles}
-        missing = self._missing(videos)
-        gone = set(missing)
-        unanswerable = sum(question.video in gone for question in self.questions)
-        return Coverage(len(videos), missing, len(self.questions), unanswerable, len(spoken), self._missing(spoken))
+        missing, silent = self._missing(videos), self._missing(spoken)
+        needed = self.subtitles != "none" and self.without_subtitles is None
+        gone = {*missing, *silent} if needed else set(missing)
+        unanswerable = sum(not gone.isdisjoint((question.video, question.subtitles)) for question in self.questions)
+        return Coverage(len(videos), missing, len(self.questions), unanswerable, len(spoken), silent, needed)
 
     def protocol(self) -> dict[str, Any]:
         """What decides the answers beside the model: everything that must be told with a score."""
@@ -156,6 +126,7 @@ class Benchmark(ItemDataset):
             "take": self.take,
             "prompt": self.prompt_config,
             "subtitles": self.subtitles,
+            "subtitle_files": self._spoken_digest(),
             "scoring": self.scoring,
             "circular": self.circular,
             "clip_bounds": any(question.bounds is not None for question in self.questions),
@@ -217,6 +188,14 @@ class Benchmark(ItemDataset):
         names = [stem + end for stem in ([stems] if isinstance(stems, str) else stems) for end in suffixes]
         return next((name for name in names if (self.root / name).exists()), names[0])
 
+    def _spoken_digest(self) -> str | None:
+        """Of all the subtitle files that are used; None where none are."""
+        if self.subtitles == "none":
+            return None
+        names = sorted({question.subtitles for question in self.questions if question.subtitles})
+        digests = json.dumps(files_digest(self.root, names), sort_keys=True)
+        return hashlib.sha256(digests.encode()).hexdigest()
+
     def _with_subtitles(self, item: dict[str, Any]) -> dict[str, Any]:
         question: Question = item["question"]
         if self.subtitles == "none" or "error" in item:
@@ -247,11 +226,17 @@ class Benchmark(ItemDataset):
         return tuple(sorted(name for name in names if not (self.root / name).exists()))
 
     def _distinct(self, questions: list[Question]) -> list[Question]:
+        files = ", ".join(str(self.root / name) for name in self.annotation_files())
+        if not questions:
+            raise ValueError(f"{files}: there is no question")
         counts = Counter(question.id for question in questions)
         twice = [name for name, count in counts.items() if count > 1]
         if twice:
-            files = ", ".join(str(self.root / name) for name in self.annotation_files())
-            raise ValueError(f"{files}: {len(twice)} ids of questions are not unique, among them '{twice[0]}'")
+            places = [str(place) for place, question in enumerate(questions, start=1) if question.id == twice[0]]
+            raise ValueError(
+                f"{files}: {len(twice)} ids of questions are not unique, among them '{twice[0]}' (questions "
+                f"{', '.join(places)})"
+            )
         return questions
 
     def _rotations(self, question: Question) -> range:

@@ -100,9 +100,17 @@ def json_object(path: Path) -> dict[str, Any]:
 
 
 def csv_rows(path: Path, delimiter: str = ",") -> Iterator[Row]:
-    """Yield the rows of a CSV file, whose first line names the columns."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        yield from _rows(path, csv.DictReader(file, delimiter=delimiter))
+    """Yield the rows of a CSV file, whose first line names the columns.
+
+    Raises:
+        ValueError: If it is none, or not in UTF-8.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            contents = list(csv.DictReader(file, delimiter=delimiter))
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ValueError(f"{path}: cannot be read as CSV in UTF-8 ({error})") from error
+    return _rows(path, contents)
 
 
 def tab_rows(path: Path) -> Iterator[Row]:

@@ -96,11 +96,7 @@ class TempCompass(Benchmark):
         if self.task == "captioning":
             return {"text": row.text("question"), "answer": row.text("answer")}
         if self.task == "yes_no":
-            return {
-                "text": row.text("question"),
-                "options": ("yes", "no"),
-                "correct": row.place("answer", ("yes", "no")),
-            }
+            return {"text": row.text("question"), "options": YES_NO, "correct": row.place("answer", YES_NO)}
         return _choice(row, _LABELS[self.task])
 
 

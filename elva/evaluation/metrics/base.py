@@ -62,7 +62,7 @@ class AnswerMetric(BaseMetric):
 
     def protocol(self) -> dict[str, Any]:
         """What decides the score beside the answers."""
-        return {"metric": type(self).__name__}
+        return {"metric": type(self).__name__, "allow_missing": self.allow_missing}
 
     def complete(self, records: list[Record]) -> list[Record]:
         """Return the judged records of all samples, where that takes all of them at once (a judge's queue)."""
@@ -116,9 +116,9 @@ class AnswerMetric(BaseMetric):
 
 
 def divide(records: Sequence[Record]) -> dict[tuple[str, str], list[Record]]:
-    """The records of each group of each division, in the order in which they first appear."""
-    groups: dict[tuple[str, str], list[Record]] = {}
+    """The records of each group, division by division, in the order in which they first appear."""
+    divisions: dict[str, dict[str, list[Record]]] = {}
     for record in records:
         for division, group in record["groups"].items():
-            groups.setdefault((division, str(group)), []).append(record)
-    return groups
+            divisions.setdefault(division, {}).setdefault(str(group), []).append(record)
+    return {(division, group): members for division, found in divisions.items() for group, members in found.items()}

@@ -3,6 +3,7 @@
 from typing import Any
 
 from elva.registry import METRICS
+from elva.structures.question import LETTERS
 
 from ..chance import chance
 from ..circular import fold_rotations
@@ -31,6 +32,11 @@ class MultipleChoice(AnswerMetric):
             raise ValueError(
                 f"question '{record['id']}' has no options: MultipleChoice cannot score it; take ExactMatch, WUPS or "
                 "LLMJudge for open questions"
+            )
+        if record["answer"] is not None and record["answer"] not in LETTERS[: len(record["options"])]:
+            raise ValueError(
+                f"question '{record['id']}' was asked as an open question: its answer {record['answer']!r} is no "
+                "option's letter, and MultipleChoice cannot score it; take ExactMatch, or ask it as multiple choice"
             )
         letter, rule = parse_choice(record["raw"], record["options"])
         score = None if record["answer"] is None else float(letter == record["answer"])

@@ -16,5 +16,7 @@ class Unscored(AnswerMetric):
     and ``unlabelled``, which is all of them. Args: see :class:`AnswerMetric`.
     """
 
+    name = "unscored"
+
     def judge(self, record: Record) -> dict[str, Any]:
         return {"parsed": record["raw"].strip() or None, "score": None}

@@ -59,7 +59,8 @@ class WUPS(AnswerMetric):
 
     def protocol(self) -> dict[str, Any]:
         exact = {division: list(groups) for division, groups in self.exact.items()}
-        return super().protocol() | {"form": self.form, "thresholds": list(self.thresholds), "exact": exact}
+        settings = {"form": self.form, "thresholds": list(self.thresholds), "exact": exact}
+        return super().protocol() | settings | self.wordnet.version
 
     def judge(self, record: Record) -> dict[str, Any]:
         said = self._read(record["raw"])

@@ -1,24 +1,12 @@
 """Small benchmarks in their published layouts: each function writes one below ``root``, its videos copies of a clip."""
 
-import json
-import shutil
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 
-
-def write_json(path: Path, content: Any) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content), encoding="utf-8")
-
-
-def place(clip: str, *paths: Path) -> None:
-    """Copy ``clip`` to each of ``paths``."""
-    for path in paths:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(clip, path)
+from tests.test_datasets.test_benchmarks.layouts_a import copy_clip, write_json
 
 
 def write_pair(root: Path, questions: list[dict[str, Any]], answers: list[dict[str, Any]]) -> None:
@@ -38,7 +26,7 @@ def write_activitynet_qa(root: Path, clip: str) -> None:
         {"answer": "yes", "type": 3, "question_id": "v_1QIUV7WYKXg_3"},
     ]
     write_pair(root, questions, answers)
-    place(clip, root / "all_test/v_1QIUV7WYKXg.mkv", root / "all_test/v_9eniCub7u60.mp4")
+    copy_clip(clip, root / "all_test/v_1QIUV7WYKXg.mkv", root / "all_test/v_9eniCub7u60.mp4")
 
 
 def write_msvd_qa(root: Path, clip: str) -> None:
@@ -48,13 +36,13 @@ def write_msvd_qa(root: Path, clip: str) -> None:
     ]
     write_json(root / "test_qa.json", rows)
     (root / "youtube_mapping.txt").write_text("-4wsuPCjDBc_5_15 vid1\n-7KMZQEsJW4_205_208 vid2\n\n")
-    place(clip, *(root / f"YouTubeClips/{name}.avi" for name in ("-4wsuPCjDBc_5_15", "-7KMZQEsJW4_205_208")))
+    copy_clip(clip, *(root / f"YouTubeClips/{name}.avi" for name in ("-4wsuPCjDBc_5_15", "-7KMZQEsJW4_205_208")))
 
 
 def write_msrvtt_qa(root: Path, clip: str) -> None:
     row = {"id": 158581, "video_id": 6513, "category_id": 14, "question": "how many kids are there?", "answer": "two"}
     write_json(root / "test_qa.json", [row])
-    place(clip, root / "videos/all/video6513.mp4")
+    copy_clip(clip, root / "videos/all/video6513.mp4")
 
 
 def write_zero_shot(root: Path, clip: str, video: str) -> None:
@@ -66,7 +54,7 @@ def write_zero_shot(root: Path, clip: str, video: str) -> None:
     ]
     answers = [{"answer": answer, "question_id": f"v_{name}_{i}"} for i, answer in ((1, "no"), (0, "play"))]
     write_pair(root, questions, answers)
-    place(clip, root / video)
+    copy_clip(clip, root / video)
 
 
 def write_gif(path: Path) -> None:
@@ -124,7 +112,7 @@ def write_perception_test(root: Path, clip: str) -> None:
     hidden = {"video_8": {"metadata": metadata, "mc_question": [{k: asked[k] for k in ("id", "question", "options")}]}}
     write_json(root / "mc_question_valid.json", {"video_7": {"metadata": metadata, "mc_question": [asked, other]}})
     write_json(root / "mc_question_test.json", hidden)
-    place(clip, root / "videos/video_7.mp4")
+    copy_clip(clip, root / "videos/video_7.mp4")
 
 
 TEMP_COMPASS = {
@@ -148,4 +136,4 @@ def write_temp_compass(root: Path, clip: str) -> None:
     for task, row in TEMP_COMPASS.items():
         content = {"1034": {"action": [row, row], "speed": [row]}, "1034_reverse": {"direction": [row]}}
         write_json(root / "questions" / f"{task}.json", content)
-    place(clip, root / "videos/1034.mp4", root / "videos/1034_reverse.mp4")
+    copy_clip(clip, root / "videos/1034.mp4", root / "videos/1034_reverse.mp4")

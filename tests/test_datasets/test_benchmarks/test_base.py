@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +80,31 @@ def test_files_are_found_by_stem_and_suffix(root: str) -> None:
 
 def test_ids_are_unique(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Colours, "questions_of_the_file", Colours.questions_of_the_file * 2)
-    with pytest.raises(ValueError, match="a.json: 3 ids of questions are not unique, among them 'q1'"):
+    with pytest.raises(ValueError, match=r"a\.json: 3 ids .* not unique, among them 'q1' \(questions 1, 4\)"):
         Colours(root)
+
+
+def test_a_benchmark_without_questions_is_refused(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Colours, "questions_of_the_file", ())
+    with pytest.raises(ValueError, match=r"a\.json: there is no question"):
+        Colours(root)
+
+
+def test_subtitles_that_are_asked_with_are_needed_and_told(root: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    spoken = [replace(question, subtitles=f"{question.id}.srt") for question in Colours.questions_of_the_file]
+    monkeypatch.setattr(Colours, "questions_of_the_file", spoken)
+    for name in ("q1.srt", "b.mp4"):
+        (Path(root) / name).write_text("1\n00:00:00,000 --> 00:00:01,000\nhello\n")
+    silent, told = Colours(root), Colours(root, subtitles="full")
+    assert silent.verify().unanswerable == 0 and silent.protocol()["subtitle_files"] is None
+    coverage = told.verify()
+    assert coverage.unanswerable == 2 and coverage.lacking == ("q2.srt", "q3.srt")
+    assert coverage.words().startswith("0 of 2 videos and 2 of 3 subtitle files are missing: 1 of 3 questions")
+    before = told.protocol()["subtitle_files"]
+    (Path(root) / "q1.srt").write_text("1\n00:00:00,000 --> 00:00:01,000\nhullo\n")
+    assert before != told.protocol()["subtitle_files"] and len(before) == 64
+    monkeypatch.setattr(Colours, "without_subtitles", "There are none.")
+    assert not told.verify().lacking and told.verify().missing_subtitles
 
 
 @pytest.mark.parametrize(

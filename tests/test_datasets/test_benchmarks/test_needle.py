@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from elva.datasets.benchmarks import VideoNeedle
-from tests.test_datasets.test_benchmarks.layouts_b import write_json
+from tests.test_datasets.test_benchmarks.layouts_a import write_json
 
 ROW = {
     "id": "note_16_0.5",

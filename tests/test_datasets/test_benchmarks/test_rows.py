@@ -63,6 +63,12 @@ def test_every_kind_of_file_has_the_same_rows(tmp_path: Path) -> None:
         assert [row.where for row in found] == [f"{tmp_path}/a.{suffix}: row {number}" for number in (1, 2)]
 
 
+def test_a_table_that_is_no_utf_8_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes("id,text\na,\u00e4\n".encode("latin-1"))
+    with pytest.raises(ValueError, match=r"a\.csv: cannot be read as CSV in UTF-8 \('utf-8' codec"):
+        csv_rows(tmp_path / "a.csv")
+
+
 def test_files_that_are_not_what_they_should_be(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     for content, reader, message in [

@@ -18,6 +18,7 @@ from elva.evaluation.predictions import read_predictions
 from elva.registry import DATASETS, METRICS, MODELS, TRANSFORMS
 from elva.structures import Question, VideoQASample
 from elva.utils.launch import build_runner, end_processes
+from elva.utils.launch import records as records_kept
 from tests.test_engine.toy import loader, toy_config
 
 ROOT = Path(__file__).parents[3]
@@ -63,6 +64,17 @@ class Numbers(Benchmark):
 class Equals(AnswerMetric):
     def judge(self, record: dict[str, Any]) -> dict[str, Any]:
         return {"parsed": record["raw"], "score": float(record["raw"] == record["answer"])}
+
+
+@METRICS.register_module()
+class Never(AnswerMetric):
+    """Finds every answer wrong, when all are there."""
+
+    def judge(self, record: dict[str, Any]) -> dict[str, Any]:
+        return {"parsed": None, "score": 0.0}
+
+    def complete(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [record | {"late": record["raw"]} for record in records]
 
 
 @TRANSFORMS.register_module()
@@ -112,7 +124,7 @@ def test_every_sample_is_answered_scored_and_written_in_order(tmp_path):
     assert scores["accuracy/overall"] == 1 and scores["accuracy/half/0"] == 1 and scores["n"] == 7
     records = read_predictions(tmp_path / "run" / "predictions.jsonl")
     assert [record["id"] for record in records] == [f"q{n}" for n in range(7)]
-    assert not (tmp_path / "run" / "evaluation").is_dir() or not list((tmp_path / "run" / "evaluation").iterdir())
+    assert not (tmp_path / "run" / "evaluation").exists()
 
 
 @pytest.mark.parametrize(("batch_size", "workers"), [(1, 0), (3, 0), (7, 2), (2, 1)])
@@ -155,6 +167,45 @@ def test_answers_to_another_protocol_are_not_taken_over(tmp_path):
     assert start(tmp_path, KILLED.format(root=str(tmp_path))) == 9
     run(config(tmp_path, test_dataloader__dataset__take="first:5"))
     assert asked(tmp_path)[4:] == ["q0", "q1", "q2", "q3", "q4"]
+
+
+def test_another_metric_takes_the_answers_over(tmp_path):
+    assert start(tmp_path, KILLED.format(root=str(tmp_path))) == 9
+    scores = run(config(tmp_path, test_evaluator=dict(type="Unscored", _delete_=True)))
+    assert asked(tmp_path)[4:] == ["q3", "q4", "q5", "q6"] and scores["unlabelled"] == 7
+
+
+def test_a_video_that_was_mended_is_asked_again_when_the_run_goes_on(tmp_path):
+    cfg = config(tmp_path)
+    (tmp_path / "0.mp4").write_text("broken")
+    assert start(tmp_path, KILLED.format(root=str(tmp_path))) == 9
+    (tmp_path / "0.mp4").write_text("")
+    assert run(cfg)["coverage"] == 1 and asked(tmp_path)[4:] == ["q0", "q1", "q3", "q4", "q5", "q6"]
+
+
+def test_each_of_several_metrics_has_scores_of_its_own(tmp_path):
+    metrics = [dict(type="Equals"), dict(type="Unscored"), dict(type="Never", prefix="no")]
+    cfg = config(tmp_path, test_evaluator=metrics)
+    runner = build_runner(cfg)
+    scores = runner.test()
+    assert (scores["accuracy/overall"], scores["no/accuracy/overall"]) == (1, 0)
+    assert (scores["unlabelled"], scores["Unscored/unlabelled"]) == (0, 7)
+    records = read_predictions(tmp_path / "run" / "predictions.jsonl")
+    assert records == records_kept(runner) and len(records) == 7 and records[0]["score"] == 1
+    never = {"parsed": None, "score": 0.0, "late": "q0 of 1"}
+    assert records[0]["also"] == {"Unscored": {"parsed": "q0 of 1", "score": None}, "no": never}
+
+
+def test_two_metrics_of_one_name_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="two metrics have the prefix 'Equals'; give each a prefix of its own"):
+        run(config(tmp_path, test_evaluator=[dict(type="Never"), dict(type="Equals"), dict(type="Equals")]))
+
+
+def test_what_a_metric_cannot_judge_is_told_after_the_first_answer(tmp_path):
+    cfg = config(tmp_path, test_evaluator=dict(type="MultipleChoice"), test_dataloader__batch_size=1)
+    with pytest.raises(ValueError, match="question 'q0' has no options"):
+        run(cfg)
+    assert asked(tmp_path) == ["q0"]
 
 
 def in_two_processes(root: Path) -> None:
@@ -202,7 +253,7 @@ def test_the_protocol_tells_data_model_and_versions(tmp_path):
     run(config(tmp_path))
     protocol = json.loads((tmp_path / "run" / "protocol.json").read_text())
     assert protocol["data"]["benchmark"] == "Numbers" and len(protocol["data"]["files"]["numbers.txt"]) == 64
-    assert protocol["metrics"] == [{"metric": "Equals"}] and protocol["exact"] is True
+    assert protocol["metrics"] == [{"metric": "Equals", "allow_missing": False}] and protocol["exact"] is True
     assert protocol["versions"]["torch"] == version("torch")
 
 

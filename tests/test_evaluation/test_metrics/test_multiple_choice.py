@@ -54,3 +54,10 @@ def test_circular_evaluation() -> None:
 def test_a_question_without_options_is_refused() -> None:
     with pytest.raises(ValueError, match="question 'q3' has no options.*ExactMatch"):
         _evaluate([_sample(3, "B", options=[])])
+
+
+def test_what_was_asked_as_an_open_question_is_refused_instead_of_scored_0() -> None:
+    with pytest.raises(ValueError, match="question 'q0' was asked as an open question: its answer 'waving' is no opt"):
+        _evaluate([_sample(0, "waving", answer="waving")])
+    with pytest.raises(ValueError, match="its answer 'E' is no option's letter"):
+        _evaluate([_sample(0, "E", answer="E")])

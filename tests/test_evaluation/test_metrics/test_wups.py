@@ -1,3 +1,4 @@
+from importlib.metadata import version
 from pathlib import Path
 
 import nltk
@@ -78,7 +79,9 @@ def test_an_unpublished_reference_gives_no_score(data: str) -> None:
 
 
 def test_the_protocol_tells_how_it_was_measured(data: str) -> None:
-    expected = {"metric": "WUPS", "form": "nextqa", "thresholds": [0.0, 0.9], "exact": {"type": ["DC", "DB"]}}
+    settings = {"form": "nextqa", "thresholds": [0.0, 0.9], "exact": {"type": ["DC", "DB"]}}
+    versions = {"wordnet": "3.0", "nltk": version("nltk")}
+    expected = {"metric": "WUPS", "allow_missing": False} | settings | versions
     assert WUPS(nltk_data=data).protocol() == expected
 
 
