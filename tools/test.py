@@ -11,6 +11,7 @@ from mmengine.dist import is_main_process
 
 from elva.apis.benchmark import allow_missing, use_benchmark, use_frames
 from elva.apis.budget import apply_budget, realised
+from elva.engine.loops import EvaluationLoop
 from elva.evaluation import AnswerMetric, score_table
 from elva.utils import launch
 from elva.utils.config_check import check_config
@@ -96,7 +97,8 @@ def report(runner: Any, metrics: dict[str, float]) -> None:
     for metric in runner.test_evaluator.metrics:
         if isinstance(metric, AnswerMetric):
             print(f"\n{score_table(metric, metrics)}")
-            print(f"\n  Answers: {work_dir / 'predictions.jsonl'}, protocol: {work_dir / 'protocol.json'}")
+    if isinstance(runner.test_loop, EvaluationLoop):
+        print(f"\n  Answers: {work_dir / 'predictions.jsonl'}, protocol: {work_dir / 'protocol.json'}")
     dataset = runner.test_dataloader.dataset
     submission = dataset.submission(launch.records(runner)) if hasattr(dataset, "submission") else None
     if submission is not None:

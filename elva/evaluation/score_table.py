@@ -20,9 +20,10 @@ def score_table(metric: AnswerMetric, metrics: Mapping[str, float]) -> str:
         metrics: What it returned.
     """
     prefix = f"{metric.prefix}/" if metric.prefix else ""
-    found = {key.removeprefix(prefix): value for key, value in metrics.items()}
+    own = {key.removeprefix(prefix): value for key, value in metrics.items() if key.startswith(prefix)}
+    found = {key: value for key, value in own.items() if not key.endswith("/overall") or key.count("/") == 1}
     usable = [record for record in metric.records if "error" not in record]
-    rows = [["", "questions", metric.name, "chance", "95 % interval"]]
+    rows = [[metric.prefix or "", "questions", metric.name, "chance", "95 % interval"]]
     given = f"{metric.name}/overall" in found
     if given:
         scored = metric.units([record for record in usable if record["score"] is not None])
@@ -33,7 +34,7 @@ def score_table(metric: AnswerMetric, metrics: Mapping[str, float]) -> str:
     else:
         rows.append(["overall", str(len(usable)), "none", "", ""])
     if isinstance(metric, Unscored):
-        rows = [["", "answers"], ["overall", str(len(usable))]]
+        rows = [[metric.prefix or "", "answers"], ["overall", str(len(usable))]]
     elif not any(row[3] for row in rows[1:]):
         rows = [row[:3] + row[4:] for row in rows]
     return with_notes(rows, _notes(metric, found, usable, given))

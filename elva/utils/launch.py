@@ -71,7 +71,8 @@ def read_config(path: str | Path, options: dict[str, Any] | None = None) -> Conf
                 sys.path.append(os.getcwd())  # a script's own folder is on the path, a plug-in's is not
             import_modules_from_strings(**cfg.custom_imports)
     except Exception as error:
-        raise ValueError(f"{path} cannot be read: {type(error).__name__}: {error}") from error
+        looked = f" (modules of one's own are looked for in {Path.cwd()})" if isinstance(error, ImportError) else ""
+        raise ValueError(f"{path} cannot be read: {type(error).__name__}: {error}{looked}") from error
     return cfg
 
 

@@ -1,7 +1,8 @@
 from typing import Any
 
 from elva.evaluation import ExactMatch, score_table
-from elva.evaluation.metrics import Unscored
+from elva.evaluation.metrics import Unscored, score_all
+from elva.evaluation.records import record_of
 from elva.structures import VideoQASample
 
 
@@ -34,6 +35,17 @@ def test_further_scores_stand_below() -> None:
     metric = ExactMatch()
     metric.process(None, [_sample(0, "red")])
     assert "mse: 0.250." in score_table(metric, metric.evaluate(1) | {"mse/overall": 0.25})
+
+
+def test_each_of_several_metrics_has_its_own_table() -> None:
+    first, other = ExactMatch(), ExactMatch(prefix="strict")
+    other.judge = lambda record: {"parsed": record["raw"], "score": 0.0}  # type: ignore[method-assign]
+    records = [record_of(_sample(n, "red")) for n in range(2)]
+    scores = score_all([first, other], records)
+    tables = [score_table(metric, scores | {"strict/mse/overall": 4.0}) for metric in (first, other)]
+    assert tables[0].splitlines()[-1].split()[:3] == ["overall", "2", "1.000"] and "strict" not in tables[0]
+    assert tables[1].splitlines()[0].split()[0] == "strict" and "mse: 4.000." in tables[1]
+    assert "overall 2 0.000" in " ".join(tables[1].split())
 
 
 def test_what_limits_the_score_stands_below() -> None:
