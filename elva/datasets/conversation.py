@@ -31,7 +31,7 @@ def parse_sample(sample: Mapping[str, Any], data_root: str = "", answered: bool 
             ``conversations`` of ``{from: human | gpt, value}`` or ``{role: user | assistant, content}``. Where parts of
             the videos are meant, ``bounds``: see :func:`parse_bounds`.
         data_root: What relative paths are relative to.
-        answered: Whether the last turn must be a reply that is not empty.
+        answered: Whether the last turn must be a reply, and no reply may be empty.
 
     Returns:
         ``id`` (str), ``videos`` (paths, in the order of their tags), ``conversations`` (``role``, ``content`` with
@@ -44,6 +44,8 @@ def parse_sample(sample: Mapping[str, Any], data_root: str = "", answered: bool 
     for key in ("id", "conversations"):
         if key not in sample:
             raise ValueError(f"the annotation has no '{key}' (it has: {', '.join(map(str, sample))})")
+    if isinstance(sample["id"], bool) or not isinstance(sample["id"], str | int | float):
+        raise ValueError(f"'id' must be a text or a number, got {short(sample['id'])}")
     turns = _turns(sample["conversations"], answered)
     images: list[File] = [(path, None) for path in _paths(sample, "image", VIDEO_SUFFIXES, "video")]
     paths = _paths(sample, "video", IMAGE_SUFFIXES, "image")
@@ -63,9 +65,16 @@ def parse_sample(sample: Mapping[str, Any], data_root: str = "", answered: bool 
     return item | {"bounds": bounds} if any(bounds) else item
 
 
+def named(sample: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return ``sample``, whose id is ``name`` where it has none; null and an empty text are none."""
+    return sample if sample.get("id") not in (None, "") else sample | {"id": name}
+
+
 def _turns(conversations: Any, answered: bool) -> list[dict[str, str]]:
     """Turns with normalised keys and roles; a conversation asks first, and takes turns."""
-    if not isinstance(conversations, list) or not conversations:
+    if not isinstance(conversations, list):
+        raise ValueError(f"'conversations' must be a list of turns, got {short(conversations)}")
+    if not conversations:
         raise ValueError("the conversation is empty: expected at least a question and an answer")
     turns = [_turn(number, turn) for number, turn in enumerate(conversations)]
     talk = [turn["role"] for turn in turns if turn["role"] != "system"]
@@ -74,6 +83,9 @@ def _turns(conversations: Any, answered: bool) -> list[dict[str, str]]:
         raise ValueError(f"turns must be user, assistant, user, ... (one system turn may stand first), got {talk}")
     if answered and (talk[-1] != "assistant" or not turns[-1]["content"]):
         raise ValueError("the last turn must be an answer that is not empty")
+    empty = [number for number, turn in enumerate(turns) if turn["role"] == "assistant" and not turn["content"]]
+    if answered and empty:
+        raise ValueError(f"turn {empty[0]} is an empty answer; in training every answer is learned")
     return turns
 
 
@@ -81,7 +93,7 @@ def _turn(number: int, turn: Any) -> dict[str, str]:
     if not isinstance(turn, Mapping):
         raise ValueError(f"turn {number} is a {type(turn).__name__}, expected an object with 'from' and 'value'")
     role, content = turn.get("from", turn.get("role")), turn.get("value", turn.get("content"))
-    if role not in ROLES:
+    if not isinstance(role, str) or role not in ROLES:
         raise ValueError(f"turn {number} is from {role!r}, expected one of {', '.join(ROLES)}")
     if not isinstance(content, str):
         raise ValueError(f"turn {number} has no text under 'value' or 'content'")

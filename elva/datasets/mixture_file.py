@@ -121,8 +121,6 @@ def _add(sources: dict[str, dict[str, Any]], entry: Any, shared: Mapping[str, An
         if other in entry and own in entry:
             raise ValueError(f"'{other}' and '{own}' are the same: keep one")
     weight, name = arguments.pop("weight", None), arguments.pop("name", None)
-    if isinstance(arguments.get("format"), str):
-        arguments["format"] = {"type": arguments["format"]}
     name = name or _unused(Path(str(arguments["ann_file"])).stem, sources)
     if name in sources:
         raise ValueError(f"the name '{name}' is taken by an earlier entry")

@@ -22,7 +22,7 @@ def taken(count: int, rule: str = "all") -> np.ndarray:
     """
     if rule == "all":
         return np.arange(count)
-    found = _RULE.fullmatch(rule)
+    found = _RULE.fullmatch(rule) if isinstance(rule, str) else None
     if found is None:
         raise ValueError(
             f"take={rule!r}: expected 'all', 'first:10%', 'end:10%', 'random:10%' or, of each, 'first:1000'"

@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 from mmengine.logging import print_log
 
-from elva.registry import DATASETS, SAMPLE_FORMATS
+from elva.registry import DATASETS
 
 from .annotations import AnnotationFile, annotation_paths, open_annotations
-from .conversation import VIDEO_TAG, parse_sample
+from .conversation import VIDEO_TAG, named, parse_sample
+from .formats.build import build_format
 from .item_dataset import ItemDataset, Transform
 from .skip_list import listed_rows
 from .take import taken
@@ -29,7 +30,8 @@ class VideoTextDataset(ItemDataset):
             Default: 0.01.
         take: Which samples are used: ``'all'``, ``'first:10%'``, ``'end:10%'``, ``'random:10%'`` (always the same
             ones; a smaller share is a part of a larger one), or a number, ``'first:1000'``. Default: ``'all'``.
-        format: Config of the rows' format (``SAMPLE_FORMATS``). Default: found by each row's keys.
+        format: The rows' format (``SAMPLE_FORMATS``): its name, or a config with arguments. Default: found by
+            each row's keys.
         skip_list: A ``skip.jsonl`` of ``check_dataset``, or the ``skipped.jsonl`` of an earlier run: the samples in it
             are left out from the start. See :func:`listed_rows`. Default: none.
 
@@ -46,16 +48,15 @@ class VideoTextDataset(ItemDataset):
         mode: str = "train",
         max_skip_share: float = 0.01,
         take: str = "all",
-        format: dict[str, Any] | None = None,
+        format: str | dict[str, Any] | None = None,
         skip_list: str | None = None,
     ) -> None:
         super().__init__(pipeline, mode, max_skip_share)
-        names = [ann_file] if isinstance(ann_file, str) else list(ann_file)
         self.data_root = data_root
-        self.format = SAMPLE_FORMATS.build(format or {"type": "AutoFormat"})
-        self.files: list[AnnotationFile] = [open_annotations(path) for path in annotation_paths(names)]
+        self.format = build_format(format)
+        self.files: list[AnnotationFile] = [open_annotations(path) for path in annotation_paths(ann_file)]
         self._ends = np.cumsum([len(file) for file in self.files])
-        self._source = ", ".join(names)
+        self._source = ann_file if isinstance(ann_file, str) else ", ".join(ann_file)
         if not self._ends[-1]:
             raise ValueError(f"{self._source} has no samples")
         self.take = take
@@ -79,8 +80,7 @@ class VideoTextDataset(ItemDataset):
         file, row = self._locate(index)
         content = file[row]  # its errors name the place
         try:
-            sample = self.format.convert(content)
-            sample.setdefault("id", file.name(row))
+            sample = named(self.format.convert(content), file.name(row))
             return parse_sample(sample, self.data_root, answered=self.mode == "train")
         except ValueError as error:
             raise ValueError(f"{file.where(row)}: sample '{self._id(file, row, content)}': {error}") from error
@@ -134,7 +134,7 @@ class VideoTextDataset(ItemDataset):
             found = self.format.convert(content)
         except ValueError:
             found = content
-        return str(found.get("id", file.name(row)))
+        return str(named(found, file.name(row))["id"])
 
     def _locate(self, index: int) -> tuple[AnnotationFile, int]:
         """The file of sample ``index``, and its row there."""

@@ -1,6 +1,7 @@
 import pytest
 
 from elva.datasets import parse_sample
+from elva.datasets.conversation import named
 
 
 def _talk(question: str = "<video>\nWhat?", answer: str = "This.") -> list[dict[str, str]]:
@@ -72,6 +73,11 @@ def test_a_tag_in_an_answer_is_text() -> None:
     assert item["conversations"][1]["content"] == "write <video>"
 
 
+def test_an_id_that_is_null_or_empty_is_none() -> None:
+    assert named({"id": 0}, "a-0") == {"id": 0}
+    assert [named(sample, "a-0")["id"] for sample in ({}, {"id": None}, {"id": ""})] == ["a-0"] * 3
+
+
 def test_the_answer_may_be_missing_only_where_that_is_allowed() -> None:
     sample = _sample(conversations=_talk()[:1])
     assert parse_sample(sample, answered=False)["conversations"][-1]["role"] == "user"
@@ -85,7 +91,9 @@ def test_the_answer_may_be_missing_only_where_that_is_allowed() -> None:
         ({"id": "s1"}, "no 'conversations'"),
         ({"conversations": _talk()}, "no 'id'"),
         (_sample(conversations=[]), "conversation is empty"),
-        (_sample(conversations=None), "conversation is empty"),
+        (_sample(conversations=None), "'conversations' must be a list of turns, got None"),
+        (_sample(conversations="hi"), "'conversations' must be a list of turns, got 'hi'"),
+        (_sample(id={"a": 1}), "'id' must be a text or a number, got {'a': 1}"),
         (_sample(conversations=_talk("no tag")), "0 <image>/<video> tags, but 1 videos"),
         (_sample(conversations=_talk("<video><video>")), "2 <image>/<video> tags, but 1 videos"),
         (_sample(image="b.jpg", conversations=_talk("<video><video>")), "0 <image> and 2 <video> tags"),
@@ -100,9 +108,11 @@ def test_the_answer_may_be_missing_only_where_that_is_allowed() -> None:
         (_sample(video="data:video/mp4;base64,AAAA"), r"\(data: is not read\)"),
         (_sample(bounds=[[2, 1]]), "the part from 2 to 1 is empty"),
         (_sample(conversations=_talk()[::-1]), "turns must be user, assistant"),
-        (_sample(conversations=_talk(answer=" ")), "not empty"),
+        (_sample(conversations=_talk(answer=" ")), "that is not empty"),
+        (_sample(conversations=_talk(answer="") + _talk("And?")), "turn 1 is an empty answer"),
         (_sample(conversations=["hi"]), "turn 0 is a str"),
         (_sample(conversations=[{"from": "bot", "value": "x"}]), "turn 0 is from 'bot', expected one of human"),
+        (_sample(conversations=[{"from": ["human"], "value": "x"}]), r"turn 0 is from \['human'\], expected one of"),
         (_sample(conversations=[{"from": "human"}]), "turn 0 has no text"),
     ],
 )

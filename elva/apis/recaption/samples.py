@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from elva.datasets.annotations import open_annotations
-from elva.datasets.conversation import ROLES, parse_sample
-from elva.registry import SAMPLE_FORMATS
+from elva.datasets.conversation import ROLES, named, parse_sample
+from elva.datasets.formats.build import build_format
 from elva.utils.progress import track
 
 _TAG = re.compile(r"<(?:image|video)>")
@@ -66,7 +66,7 @@ class Samples:
     def __init__(self, path: str | Path, data_root: str = "", format: dict[str, Any] | None = None) -> None:
         self._file = open_annotations(path)
         self._root = data_root
-        self._format = SAMPLE_FORMATS.build(format or {"type": "AutoFormat"})
+        self._format = build_format(format)
         self._stem = Path(path).stem
 
     def __len__(self) -> int:
@@ -122,8 +122,7 @@ class Samples:
         except ValueError as error:
             if not any(row.get(kind) for kind in _KINDS):
                 raise ValueError(f"{self._file.where(index)}: {error}") from error
-        row.setdefault("id", self._number(index))
-        return row
+        return named(row, self._number(index))
 
     def _number(self, index: int) -> str:
         return f"{self._stem}-{index}"
@@ -139,8 +138,8 @@ def _question(row: dict[str, Any]) -> list[dict[str, str]]:
 
     In a row that names both kinds they are in the order of its own tags, if these fit the files.
     """
-    counts = {kind: 1 if isinstance(row.get(kind), str) else len(row.get(kind) or ()) for kind in _KINDS}
-    tags = [f"<{kind}>" for kind in _KINDS for _ in range(counts[kind])]
+    files = {kind: row[kind] if isinstance(row[kind], list) else [row[kind]] for kind in _KINDS if row.get(kind)}
+    tags = [f"<{kind}>" for kind in files for _ in files[kind]]
     own = _TAG.findall("".join(_texts(row, "user")))
     return [{"from": "human", "value": "\n".join(own if sorted(own) == tags else tags)}]
 

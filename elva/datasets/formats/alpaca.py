@@ -6,7 +6,7 @@ from typing import Any
 from elva.registry import SAMPLE_FORMATS
 
 from .base import SampleFormat
-from .columns import conversation, renamed, rest, text_of
+from .columns import conversation, optional_text_of, renamed, rest, text_of
 
 _COLUMNS = {"prompt": "instruction", "query": "input", "response": "output"}
 _COLUMNS |= {key: key for key in ("system", "history", "videos", "images")}
@@ -36,7 +36,7 @@ class AlpacaFormat(SampleFormat):
 
     def convert(self, row: Mapping[str, Any]) -> dict[str, Any]:
         names = self._columns
-        asked = [text_of(row, names["prompt"]), row.get(names["query"]) or ""]
+        asked = [text_of(row, names["prompt"]), optional_text_of(row, names["query"])]
         earlier = self._history(row.get(names["history"]) or [])
         turns = conversation(*earlier, "\n".join(filter(None, asked)), text_of(row, names["response"]))
         if row.get(names["system"]):
@@ -45,6 +45,6 @@ class AlpacaFormat(SampleFormat):
         return rest(row, *names.values()) | media | {"conversations": turns}
 
     def _history(self, pairs: Any) -> list[str]:
-        if not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):
+        if not isinstance(pairs, list) or not all(isinstance(pair, list | tuple) and len(pair) == 2 for pair in pairs):
             raise ValueError(f"'{self._columns['history']}' must be a list of pairs [question, answer], got {pairs!r}")
         return [str(text) for pair in pairs for text in pair]

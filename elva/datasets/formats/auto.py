@@ -6,6 +6,7 @@ from typing import Any
 from elva.registry import SAMPLE_FORMATS
 
 from .base import SampleFormat
+from .build import build_format
 
 FORMATS: tuple[str | dict[str, Any], ...] = (
     "MessagesFormat",
@@ -34,9 +35,8 @@ class AutoFormat(SampleFormat):
     """
 
     def __init__(self, formats: Sequence[str | dict[str, Any]] = FORMATS) -> None:
-        configs = [{"type": given} if isinstance(given, str) else given for given in formats]
-        self.names = list(dict.fromkeys(str(config["type"]) for config in configs))
-        self.formats: list[SampleFormat] = [SAMPLE_FORMATS.build(config) for config in configs]
+        self.formats = [build_format(given) for given in formats]
+        self.names = list(dict.fromkeys(type(each).__name__ for each in self.formats))
 
     def fits(self, row: Mapping[str, Any]) -> bool:
         return any(candidate.fits(row) for candidate in self.formats)

@@ -44,6 +44,15 @@ def text_of(row: Mapping[str, Any], column: str) -> str:
     return value
 
 
+def optional_text_of(row: Mapping[str, Any], column: str) -> str:
+    """The text that a row has in a column; empty if it has nothing there.
+
+    Raises:
+        ValueError: If it has something else.
+    """
+    return "" if row.get(column) is None else text_of(row, column)
+
+
 def media_of(row: Mapping[str, Any], video: str | None) -> dict[str, Any]:
     """The ``video`` and ``image`` of a row; with a template, the one video that it names.
 
@@ -60,7 +69,7 @@ def media_of(row: Mapping[str, Any], video: str | None) -> dict[str, Any]:
 
 def tags_of(media: Mapping[str, Any]) -> str:
     """A tag for each file."""
-    return "".join(f"<{kind}>" * (1 if isinstance(files, str) else len(files)) for kind, files in media.items())
+    return "".join(f"<{kind}>" * (len(files) if isinstance(files, list) else 1) for kind, files in media.items())
 
 
 def conversation(*texts: str) -> list[dict[str, str]]:

@@ -70,7 +70,7 @@ class MessagesFormat(SampleFormat):
             raise ValueError(f"message {number} has 'loss': false, which is not supported: every answer is learned")
         role = message.get(self._tags["role_tag"], message.get("from"))
         content = message.get(self._tags["content_tag"], message.get("value"))
-        return {"role": self._roles.get(role, role), "content": content}
+        return {"role": self._roles.get(role, role) if isinstance(role, str) else role, "content": content}
 
 
 class _Media:
@@ -106,7 +106,7 @@ class _Media:
         kind = part.get("type") if isinstance(part, Mapping) else None
         if kind == "text" and isinstance(part.get("text"), str):
             return str(part["text"])
-        if kind not in _KINDS:
+        if not isinstance(kind, str) or kind not in _KINDS:
             raise ValueError(f"message {number} has the part {part!r}, expected a text, a video or an image")
         if role != "user":
             raise ValueError(f"message {number} is from '{role}' and has a {kind}: only users may show something")

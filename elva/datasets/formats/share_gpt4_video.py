@@ -1,13 +1,14 @@
 """ShareGPT4Video's captions."""
 
 from collections.abc import Mapping
+from reprlib import repr as short
 from typing import Any
 
 from elva.registry import SAMPLE_FORMATS
 
 from .base import SampleFormat
 from .caption import CaptionFormat
-from .columns import rest
+from .columns import rest, text_of
 
 _WHOLE = "-1"
 
@@ -30,8 +31,10 @@ class ShareGPT4VideoFormat(SampleFormat):
         return {"video_id", "video_path", "captions"} <= set(row)
 
     def convert(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        captions = row.get("captions") or []
-        whole = [caption["content"] for caption in captions if str(caption.get("idx")) == _WHOLE]
+        captions = row.get("captions")
+        if not isinstance(captions, list) or not all(isinstance(caption, Mapping) for caption in captions):
+            raise ValueError(f"'captions' must be a list of {{'idx', 'content'}}, got {short(captions)}")
+        whole = [text_of(caption, "content") for caption in captions if str(caption.get("idx")) == _WHOLE]
         if len(whole) != 1:
             raise ValueError(f"{len(whole)} of 'captions' have the idx -1, the whole video's; expected one")
         return self._caption.convert(rest(row, "video") | {"caption": whole[0]})

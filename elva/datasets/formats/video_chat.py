@@ -7,7 +7,7 @@ from elva.registry import SAMPLE_FORMATS
 
 from ..bounds import part_of
 from .base import SampleFormat
-from .columns import conversation, media_of, rest, tags_of, text_of
+from .columns import conversation, media_of, optional_text_of, rest, tags_of, text_of
 
 _PLACES = ("system", "question", "drop")
 
@@ -39,7 +39,7 @@ class VideoChatFormat(SampleFormat):
             raise ValueError(f"'QA' must be a list of {{'i', 'q', 'a'}}, got {pairs!r}")
         media = media_of(row, None)
         texts = [text for number, pair in enumerate(pairs) for text in _pair(number, pair)]
-        instruction = pairs[0].get("i") or ""
+        instruction = optional_text_of(pairs[0], "i")
         opening = [tags_of(media), instruction if self.instruction == "question" else "", texts[0]]
         turns = conversation("\n".join(filter(None, opening)), *texts[1:])
         if instruction and self.instruction == "system":
@@ -50,7 +50,7 @@ class VideoChatFormat(SampleFormat):
 
 
 def _pair(number: int, pair: Mapping[str, Any]) -> tuple[str, str]:
-    question = pair.get("q") or ""
+    question = optional_text_of(pair, "q")
     if number and not question:
         raise ValueError(f"QA[{number}] has no question 'q'; only the first may do without")
     return question, text_of(pair, "a")
