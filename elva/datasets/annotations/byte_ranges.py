@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from elva.utils.media_path import path_identity
+
 from .base import AnnotationFile
 
 
@@ -28,6 +30,7 @@ class ByteRanges(AnnotationFile):
             raise ValueError(f"Annotation file '{path}' has no samples")
         self.path = path
         self._starts, self._ends = starts, ends
+        self._state = path_identity(str(path))
         self._file: int | None = None
 
     def __len__(self) -> int:
@@ -35,11 +38,12 @@ class ByteRanges(AnnotationFile):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         try:
-            row = json.loads(self._bytes(index))
-        except json.JSONDecodeError as error:
-            line = self._line(index) + error.lineno - 1
-            raise ValueError(f"{self.path}: line {line} is not JSON: {error.msg} (column {error.colno})") from error
-        except UnicodeDecodeError as error:
+            row = json.loads(self._bytes(index).decode("utf-8-sig"))  # of bytes, json would guess the encoding
+        except ValueError as error:
+            self._refuse_changed()
+            if isinstance(error, json.JSONDecodeError):
+                line = self._line(index) + error.lineno - 1
+                raise ValueError(f"{self.path}: line {line} is not JSON: {error.msg} (column {error.colno})") from error
             raise ValueError(f"{self.where(index)} is not UTF-8 text: {error}") from error
         if not isinstance(row, dict):
             raise ValueError(f"{self.where(index)} is a {type(row).__name__}, expected an object")
@@ -67,8 +71,15 @@ class ByteRanges(AnnotationFile):
         start, end = int(self._starts[index]), int(self._ends[index])
         row = os.pread(self._file, end - start, start)
         if len(row) != end - start:
-            raise ValueError(f"{self.path} became shorter while it was read: do not write to a file that is trained on")
+            self._refuse_changed()
         return row
+
+    def _refuse_changed(self) -> None:
+        """Raise ``ValueError`` if the file is not as it was: its rows do not lie where they did."""
+        if path_identity(str(self.path)) != self._state:
+            raise ValueError(
+                f"{self.path} was changed after it was opened: start again, and write new data to a new file"
+            )
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_file": None}  # another process opens it itself

@@ -65,10 +65,12 @@ def _save(target: Path, found: np.ndarray) -> None:
 
 def _explain(path: Path) -> NoReturn:
     """Raise the ``ValueError`` that says what is wrong with a file that is no array of objects."""
+    if not path.stat().st_size:
+        raise ValueError(f"Annotation file '{path}' is empty")
     try:
-        content = json.loads(path.read_bytes())
+        content = json.loads(path.read_bytes().decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise ValueError(f"Annotation file '{path}' is not UTF-8 text: {error}") from error
+        raise ValueError(f"Annotation file '{path}' is not UTF-8 text: {error}. Save it as UTF-8.") from error
     except json.JSONDecodeError as error:
         hint = " One object a line is JSONL: name the file .jsonl." if error.msg == "Extra data" else ""
         raise ValueError(
@@ -83,4 +85,4 @@ def _explain(path: Path) -> NoReturn:
             )
         if not isinstance(sample, dict):
             raise ValueError(f"{path}: sample {index} is a {type(sample).__name__}, expected an object with 'id'")
-    raise ValueError(f"{path}: is JSON, but not in UTF-8: save it as UTF-8")
+    raise ValueError(f"{path} was changed while it was opened: start again")

@@ -1,5 +1,6 @@
 """JSONL: one JSON object a line."""
 
+import codecs
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ class JSONLines(ByteRanges):
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If no line has anything in it.
+        ValueError: If no line has anything in it, or the first one begins an array.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -30,6 +31,8 @@ class JSONLines(ByteRanges):
         starts = np.concatenate([[0], ends[:-1] + 1]).astype(np.int64)
         full = _full(path, starts, ends)
         super().__init__(path, starts[full], ends[full])
+        if self._bytes(0).removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"["):
+            raise ValueError(f"Annotation file '{path}' is a JSON array, not an object a line: name it .json")
 
 
 def _full(path: Path, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:

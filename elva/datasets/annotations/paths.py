@@ -18,9 +18,11 @@ def annotation_paths(names: str | Sequence[str]) -> list[str]:
 
     Raises:
         FileNotFoundError: If one does not exist; all that are missing are named.
-        ValueError: If braces cannot be read.
+        ValueError: If no path is named, or braces cannot be read.
     """
-    paths = [path for name in ([names] if isinstance(names, str) else names) for path in expand_braces(str(name))]
+    if not names or not isinstance(names, str | Sequence) or not all(isinstance(name, str) and name for name in names):
+        raise ValueError(f"ann_file must name a file or several, got {names!r}")
+    paths = [path for name in ([names] if isinstance(names, str) else names) for path in expand_braces(name)]
     missing = [path for path in paths if not Path(path).exists()]
     if len(missing) == 1:
         raise FileNotFoundError(

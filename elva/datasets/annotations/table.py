@@ -1,15 +1,18 @@
 """Tables: CSV, TSV and Parquet, mapped into memory as Arrow."""
 
+import csv
 import mmap
 from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 from pathlib import Path
+from reprlib import repr as short
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from mmengine.logging import print_log
-from pyarrow import csv, parquet
+from pyarrow import parquet
 
 from .base import AnnotationFile, check_exists
 from .cached import cached
@@ -88,6 +91,9 @@ class Table(AnnotationFile):
 def _convert(path: Path, target: Path) -> None:
     print_log(f"Converting {path} once to an Arrow file ({target.parent})", "current")
     schema, batches = _parquet(path) if path.suffix.lower() == ".parquet" else _csv(path)
+    twice = sorted({name for name in schema.names if schema.names.count(name) > 1})
+    if twice:
+        raise ValueError(f"{path}: there are several columns {', '.join(map(repr, twice))}: rename all but one")
     plain = pa.schema([(field.name, _decoded(field.type)) for field in schema])
     with pa.OSFile(str(target), "wb") as sink, pa.ipc.new_file(sink, plain) as writer:
         for batch in batches:
@@ -102,13 +108,46 @@ def _parquet(path: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
 
 def _csv(path: Path) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
     """The columns as texts: what a column is must not depend on how its first rows look."""
-    parse = csv.ParseOptions(delimiter=_DELIMITERS[path.suffix.lower()], newlines_in_values=True)
-    read = csv.ReadOptions(use_threads=False, block_size=1 << 22)
-    with csv.open_csv(path, read, parse) as first:
-        names = first.schema.names
-    texts = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
-    reader = csv.open_csv(path, read, parse, texts)
-    return reader.schema, iter(reader)
+    lines = _csv_lines(path)
+    names = next(lines, None)
+    if names is None:
+        raise ValueError(f"{path} is empty: expected the names of the columns in its first line")
+    schema = pa.schema([(name, pa.string()) for name in names])
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        while rows := list(islice(lines, _ROWS)):
+            columns = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
+            yield pa.record_batch(columns, schema=schema)
+
+    return schema, batches()
+
+
+def _csv_lines(path: Path) -> Iterator[list[str]]:
+    """The fields of each line, the names of the columns first; lines with nothing in them are left out.
+
+    Python's reader, and not Arrow's, which takes a quote that is never closed for the rest of the file.
+
+    Raises:
+        ValueError: If a quote is not closed, a line has more or fewer fields than there are columns, or the file is not
+            UTF-8; file and line are named.
+    """
+    line, width = 1, 0
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, delimiter=_DELIMITERS[path.suffix.lower()], strict=True)
+        try:
+            for fields in reader:
+                width = width or len(fields)
+                if fields and len(fields) != width:
+                    raise ValueError(f"{path}: line {line} has {len(fields)} fields, expected {width}: {short(fields)}")
+                if fields:
+                    yield fields
+                line = reader.line_num + 1
+        except csv.Error as error:
+            raise ValueError(f"{path}: line {line} cannot be read: {error}. Is a quote not closed?") from error
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"{path} is not UTF-8 text, from about line {line} on: {error}. Save it as UTF-8."
+            ) from error
 
 
 def _decoded(kind: pa.DataType) -> pa.DataType:

@@ -22,6 +22,17 @@ def test_lines_are_counted_through_all_blocks(tmp_path, suffix):
     assert pickle.loads(pickle.dumps(file)).where(299) == file.where(299)
 
 
+@pytest.mark.parametrize("rows", [1, 20])
+def test_a_file_that_was_changed_is_told_from_a_bad_line(tmp_path, rows):
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"id": 1}\n' * 10)
+    file = open_annotations(path)
+    assert file[9] == {"id": 1}
+    path.write_text('{"id": "longer"}\n' * rows)  # shorter in all, or longer
+    with pytest.raises(ValueError, match=r"a.jsonl was changed after it was opened: start again"):
+        [file[number] for number in range(10)]
+
+
 def test_the_file_is_gone_through_once(tmp_path, monkeypatch):
     path = tmp_path / "a.jsonl"
     path.write_text('{"id": 1}\n' * 10)

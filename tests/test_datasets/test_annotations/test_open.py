@@ -1,9 +1,11 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from elva.datasets import open_annotations
+from elva.datasets.annotations import annotation_paths
 
 
 def _rows(path: Path) -> list[dict]:
@@ -43,6 +45,9 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
         ("a.json", '[{"id": 1}, "b"]', "sample 1 is a str, expected an object"),
         ("a.json", "[]", "has no samples"),
         ("a.jsonl", "", "has no samples"),
+        ("a.json", "", "a.json' is empty"),
+        ("a.jsonl", '\ufeff[{"id": 1},\n{"id": 2}]', "is a JSON array, not an object a line: name it .json"),
+        ("a.jsonl", '{"id": 1}\n[2]\n', "a.jsonl: line 2 is a list, expected an object"),
     ],
 )
 def test_bad_files_are_explained(tmp_path: Path, name: str, text: str, message: str) -> None:
@@ -50,7 +55,23 @@ def test_bad_files_are_explained(tmp_path: Path, name: str, text: str, message: 
         _rows(_write(tmp_path / name, text))
 
 
-def test_binary_files_are_explained(tmp_path: Path) -> None:
-    (tmp_path / "a.json").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(ValueError, match="a.json' is not UTF-8 text"):
+@pytest.mark.parametrize(
+    "content", [b"\xff\xfe\x00", '[{"id": "a"}]'.encode("utf-16"), '[{"id": "é"}]'.encode("latin1")]
+)
+def test_what_is_not_utf8_is_explained(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(ValueError, match="a.json.* is not UTF-8 text"):
         _rows(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "latin1"])
+def test_lines_that_are_not_utf8_are_explained(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "a.jsonl").write_bytes('{"id": "é"}'.encode(encoding))
+    with pytest.raises(ValueError, match="a.jsonl: line 1 is not UTF-8 text"):
+        _rows(tmp_path / "a.jsonl")
+
+
+@pytest.mark.parametrize("names", ["", [], [""], None, 5, [5]])
+def test_no_file_at_all_is_refused(names: Any) -> None:
+    with pytest.raises(ValueError, match="ann_file must name a file or several, got"):
+        annotation_paths(names)

@@ -33,8 +33,8 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
 
 
 def test_csv_values_are_texts_and_fields_may_be_quoted(tmp_path: Path) -> None:
-    path = csv(tmp_path, '\ufeffid,video,n\r\n007,"a, b.mp4",\r\n8,"say ""ü""\nnow",1.5\r\n')
-    assert rows_of(path) == [
+    path = csv(tmp_path, '\ufeffid,video,n\r\n007,"a, b.mp4",\r\n8,"say ""ü""\nnow",1.5\r\n\r\n')
+    assert rows_of(path) == [  # and lines with nothing in them are no rows
         {"id": "007", "video": "a, b.mp4", "n": ""},
         {"id": "8", "video": 'say "ü"\nnow', "n": "1.5"},
     ]
@@ -94,8 +94,12 @@ def test_another_process_maps_the_file_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("id,video\n1,a.mp4\n2\n", r"a.csv: CSV parse error: .*Expected 2 columns, got 1"),
-        ("", "a.csv: Empty CSV file"),
+        ("id,video\n1,a.mp4\n2\n", r"a.csv: line 3 has 1 fields, expected 2: \['2'\]"),
+        ('id,text\n1,"a\nb"\n\n2\n', "a.csv: line 5 has 1 fields, expected 2"),
+        ('id,text\n1,"a\n2,b\n3,c\n', "a.csv: line 2 cannot be read: unexpected end of data. Is a quote not closed"),
+        ('id,text\n1,"a\n2,"b"\n', "a.csv: line 2 cannot be read: .*Is a quote not closed"),
+        ("id,video,id\n1,a.mp4,2\n", "a.csv: there are several columns 'id'"),
+        ("", "a.csv is empty: expected the names of the columns"),
         ("id,video\n", "a.csv' has no samples"),
     ],
 )
@@ -107,7 +111,7 @@ def test_bad_tables_are_explained(tmp_path: Path, cache: Path, text: str, messag
 
 def test_other_encodings_are_explained(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes("id\nü\n".encode("latin1"))
-    with pytest.raises(ValueError, match=r"a.csv: .*UTF8"):
+    with pytest.raises(ValueError, match=r"a.csv is not UTF-8 text, from about line 1 on: .*Save it as UTF-8"):
         open_annotations(tmp_path / "a.csv")
 
 
