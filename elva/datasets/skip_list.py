@@ -51,10 +51,15 @@ def listed_rows(path: str | Path, offsets: dict[str, int], count: int, id_of: Ca
 
 def _entries(path: Path) -> Sequence[dict[str, Any]]:
     """The lines of a skip list."""
-    if not path.exists():
-        raise FileNotFoundError(f"Skip list '{path}' does not exist. Check skip_list; check_dataset writes one.")
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise FileNotFoundError(f"Skip list '{path}' {what}. Check skip_list; check_dataset writes one.")
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"Skip list '{path}' is not UTF-8 text: {error}") from error
     entries = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
+    for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
                 entry = json.loads(line)
@@ -62,6 +67,8 @@ def _entries(path: Path) -> Sequence[dict[str, Any]]:
                 raise ValueError(f"{path}: line {number} is not JSON: {error.msg} (column {error.colno})") from error
             if not isinstance(entry, dict) or "id" not in entry:
                 raise ValueError(f"{path}: line {number} must be an object with the 'id' of a sample, got {line[:80]}")
+            if not isinstance(entry.get("source") or "", str):
+                raise ValueError(f"{path}: line {number}: 'source' must be the path of a file, got {entry['source']!r}")
             entries.append(entry)
     return entries
 

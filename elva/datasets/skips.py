@@ -59,7 +59,8 @@ class SkipLog:
             self._note(record)
         else:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            line = (json.dumps(record, ensure_ascii=False) + "\n").encode()
+            text = json.dumps(record, ensure_ascii=False) + "\n"
+            line = text.encode(errors="backslashreplace")  # halves of UTF-16 pairs, as bad names have, as JSON has them
             file = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
             try:
                 os.write(file, line)

@@ -92,11 +92,16 @@ def test_the_log_of_one_run_is_the_list_of_the_next(tmp_path: Path, parsed: Call
 
 @pytest.mark.parametrize(
     ("line", "message"),
-    [("{", "skip.jsonl: line 2 is not JSON"), ('{"video": 1}', "skip.jsonl: line 2 must be an object with the 'id'")],
+    [
+        ("{", "skip.jsonl: line 2 is not JSON"),
+        ('{"video": 1}', "skip.jsonl: line 2 must be an object with the 'id'"),
+        ('{"id": "a", "source": 5}', "skip.jsonl: line 2: 'source' must be the path of a file, got 5"),
+        ("é", r"skip.jsonl' is not UTF-8 text"),
+    ],
 )
 def test_bad_lines_are_named(tmp_path: Path, line: str, message: str) -> None:
     file = annotated(tmp_path / "a.jsonl", ["a", "b"])
-    (tmp_path / "skip.jsonl").write_text(f'{{"id": "a"}}\n{line}\n')
+    (tmp_path / "skip.jsonl").write_text(f'{{"id": "a"}}\n{line}\n', encoding="latin1")
     with pytest.raises(ValueError, match=message):
         VideoTextDataset(file, skip_list=str(tmp_path / "skip.jsonl"))
 
@@ -105,5 +110,7 @@ def test_a_list_that_is_missing_or_leaves_nothing_is_refused(tmp_path: Path) -> 
     file = annotated(tmp_path / "a.jsonl", ["a"])
     with pytest.raises(FileNotFoundError, match=r"Skip list '.*none.jsonl' does not exist"):
         VideoTextDataset(file, skip_list=str(tmp_path / "none.jsonl"))
+    with pytest.raises(FileNotFoundError, match=r"Skip list '.*' is a folder"):
+        VideoTextDataset(file, skip_list=str(tmp_path))
     with pytest.raises(ValueError, match="leaves none of the 1 samples"):
         VideoTextDataset(file, skip_list=write(tmp_path / "skip.jsonl", [{"id": "a"}]))

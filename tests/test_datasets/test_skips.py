@@ -44,6 +44,13 @@ def test_processes_see_each_others_skips_and_lines_do_not_mix(tmp_path: Path) ->
     assert len(log.errors("a.json")) == 150
 
 
+def test_names_that_are_no_unicode_are_noted(tmp_path: Path) -> None:
+    name = "caf\udce9 \ud83d é"  # what a file system or a cut JSON text may give
+    SkipLog(tmp_path / "s.jsonl").add("a.json", name, [name], name)
+    assert json.loads((tmp_path / "s.jsonl").read_text(encoding="utf-8"))["video"] == [name]
+    assert "é" in (tmp_path / "s.jsonl").read_text(encoding="utf-8")
+
+
 def test_an_earlier_run_does_not_count(tmp_path: Path) -> None:
     SkipLog(tmp_path / "s.jsonl").add("a.json", "old", [], "bad")
     log = SkipLog(tmp_path / "s.jsonl")
