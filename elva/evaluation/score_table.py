@@ -47,8 +47,9 @@ def _cells(name: str, group: str, members: list[Record], found: Mapping[str, flo
 
 
 def _notes(metric: AnswerMetric, found: Mapping[str, float], usable: list[Record], given: bool) -> list[str]:
-    others = {key: value for key, value in found.items() if key.endswith("/overall") and not key.startswith(_TOLD)}
-    notes = [f"{key.removesuffix('/overall')}: {value:.3f}." for key, value in others.items() if metric.name not in key]
+    told = (*_TOLD, f"{metric.name}/")
+    others = {key: value for key, value in found.items() if key.endswith("/overall") and not key.startswith(told)}
+    notes = [f"{key.removesuffix('/overall')}: {value:.3f}." for key, value in others.items()]
     lost = len(metric.records) - len(usable)
     if lost:
         share = f"{lost} of {len(metric.records)} questions have files that cannot be used"

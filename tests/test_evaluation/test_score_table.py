@@ -34,7 +34,8 @@ def test_chance_stands_beside_the_score_where_the_options_are_known() -> None:
 def test_further_scores_stand_below() -> None:
     metric = ExactMatch()
     metric.process(None, [_sample(0, "red")])
-    assert "mse: 0.250." in score_table(metric, metric.evaluate(1) | {"mse/overall": 0.25})
+    table = score_table(metric, metric.evaluate(1) | {"mse/overall": 0.25, "accuracy_at_5/overall": 0.5})
+    assert "mse: 0.250." in table and "accuracy_at_5: 0.500." in table and "accuracy: " not in table
 
 
 def test_each_of_several_metrics_has_its_own_table() -> None:
