@@ -64,6 +64,7 @@ REPLIES = {
     "<answer> closing the door </answer>": "B",
     "<think>It could be A. The answer is A.</think>\nThe answer is B.": "B",
     "<think>Option A is wrong. The answer is": None,
+    "<think>Is it C?</think>The answer is A.<think>No.</think>The answer is B.": "B",
     "The answer is closing the door.": "B",
     "The answer is: a man is running.": "C",
     "Answer: opening the door": "A",

@@ -71,6 +71,7 @@ def test_by_logits_yes_and_no_are_the_choices(root: Path) -> None:
         ("multi-choice", {"answer": "C. running"}, "the 'answer' 'C. running' is none of the options A, B"),
         ("multi-choice", {"question": "What is it?"}, "at least two lines of options"),
         ("multi-choice", {"question": "What?\nA. this\nthat"}, "at least two lines of options"),
+        ("multi-choice", {"question": "What?\nA. this\nB. that\nor so"}, "lines of options in 'question', got"),
         ("caption_matching", {"answer": "He: stops."}, "is none of the options Option 1, Option 2"),
         ("yes_no", {"answer": "maybe"}, "'answer' is 'maybe', which is none of the options"),
     ],

@@ -57,6 +57,12 @@ def test_a_line_before_the_first_frame_and_one_behind_the_last() -> None:
     assert text == "early\n<video>\nlate" and [len(piece.plan) for piece in pieces] == [5]
 
 
+def test_a_line_that_comes_too_late_in_the_file_shows_no_frame_twice() -> None:
+    lines = [Subtitle(2.5, 3.5, "second"), Subtitle(0.5, 1.5, "first"), Subtitle(3.5, 4.5, "third")]
+    pieces, text = interleaved(lines, CLIP)
+    assert text == "<video>\nsecond\nfirst\n<video>\nthird" and [len(piece.plan) for piece in pieces] == [4, 1]
+
+
 def _said(tmp_path: Path, mode: str, lines: list[tuple[float, float | None, str]], **question) -> tuple[str, str]:
     path = tmp_path / "a.json"
     path.write_text(json.dumps([{"timestamp": [start, end], "text": text} for start, end, text in lines]))

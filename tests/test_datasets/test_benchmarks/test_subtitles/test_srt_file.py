@@ -49,7 +49,8 @@ def test_numbers_that_are_said_stay(tmp_path: Path) -> None:
     content = "1\n00:00:01,000 --> 00:00:02,000\nhow many?\n7\n\n2\n00:00:03,000 --> 00:00:04,000\n1984\n"
     assert [line.text for line in _read(tmp_path, content)] == ["how many? 7", "1984"]
     unnumbered = content.replace("1\n00", "00", 1).replace("\n2\n", "\n")
-    assert [line.text for line in _read(tmp_path, unnumbered)] == ["how many? 7", "1984"]
+    for dense in (unnumbered, unnumbered.replace("\n\n", "\n")):
+        assert [line.text for line in _read(tmp_path, dense)] == ["how many? 7", "1984"]
 
 
 def test_signs_that_are_no_markup_stay(tmp_path: Path) -> None:
