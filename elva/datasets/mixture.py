@@ -46,14 +46,13 @@ class MixtureDataset(Dataset):
         built = (entry["dataset"] for entry in datasets.values())
         self.datasets = [DATASETS.build(dataset) if isinstance(dataset, dict) else dataset for dataset in built]
         sizes = np.array([len(dataset) for dataset in self.datasets])
-        given = (entry.get("weight") for entry in datasets.values())
-        weights = np.array([size if w is None else w for w, size in zip(given, sizes, strict=True)], float)
+        given = [entry.get("weight", size) for entry, size in zip(datasets.values(), sizes.tolist(), strict=True)]
         if len({"weight" in entry for entry in datasets.values()}) > 1:
             without = ", ".join(name for name, entry in datasets.items() if "weight" not in entry)
             raise ValueError(f"MixtureDataset: give every source a weight or none; there is none for {without}")
-        if not (weights > 0).all():
-            raise ValueError(f"MixtureDataset: weights must be positive, got {weights.tolist()}")
-        share = weights / weights.sum()
+        if not all(isinstance(weight, int | float) and 0 < weight < math.inf for weight in given):
+            raise ValueError(f"MixtureDataset: weights must be positive numbers, got {given}")
+        share = np.array(given, float) / sum(given)
         if length is None:
             length = math.ceil((sizes / share).max() - 1e-6)
         if length < 1:

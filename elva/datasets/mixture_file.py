@@ -80,8 +80,8 @@ def read_mixture(file: str, **shared: Any) -> dict[str, dict[str, Any]]:
         ValueError: If it is not such a list.
     """
     path = Path(file)
-    if not path.exists():
-        raise FileNotFoundError(f"Mixture file '{path}' does not exist.")
+    if not path.is_file():
+        raise FileNotFoundError(f"Mixture file '{path}' {'is a folder' if path.is_dir() else 'does not exist'}.")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -181,12 +181,23 @@ def _check_dict(cfg: Mapping[str, Any], path: Path) -> Iterator[str]:
         yield from _check_arguments(cfg["type"], arguments, path)
     elif key in _SECTIONS:
         yield from _unknown_keys(arguments, _SECTIONS[key], path)
+        yield from _needless_workers(arguments, path)
     elif path == ("train_cfg",):
         yield from _check_arguments(EpochBasedTrainLoop if cfg.get("by_epoch") else IterBasedTrainLoop, arguments, path)
     elif key in _UNTYPED and len(path) == 1:
         yield from _check_arguments(_UNTYPED[key], arguments, path)
     elif key in _NEEDS_TYPE:
         yield f"{_dotted(path)} has no 'type': what should be built?"
+
+
+def _needless_workers(dataloader: Mapping[str, Any], path: Path) -> Iterator[str]:
+    """Options of a data loader that it refuses when there are no workers."""
+    for name in ("persistent_workers", "prefetch_factor"):
+        if path[0] in _DATALOADERS and not dataloader.get("num_workers") and dataloader.get(name):
+            yield (
+                f"{_dotted(path)}.{name}={dataloader[name]} needs num_workers above 0. Without workers, set "
+                f"{_dotted(path)}.{name}={'False' if name == 'persistent_workers' else 'None'} as well."
+            )
 
 
 def _role(path: Path) -> str:

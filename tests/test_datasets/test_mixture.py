@@ -1,3 +1,4 @@
+import math
 from collections import Counter
 
 import pytest
@@ -64,6 +65,8 @@ def test_a_skip_log_reaches_every_source() -> None:
         ({"a": {"datset": 1}}, None, r"datasets\['a'\] must have the keys"),
         ({"a": {"dataset": _letters("a", 1), "weigth": 1}}, None, "got dataset, weigth"),
         ({"a": {"dataset": _letters("a", 1), "weight": 0}}, None, "weights must be positive"),
+        ({"a": {"dataset": _letters("a", 1), "weight": "a"}}, None, "weights must be positive numbers, got \\['a'\\]"),
+        ({"a": {"dataset": _letters("a", 1), "weight": math.inf}}, None, "weights must be positive numbers, got"),
         ({"a": {"dataset": _letters("a", 1)}}, 0, "length must be positive"),
     ],
 )

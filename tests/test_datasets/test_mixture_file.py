@@ -87,5 +87,7 @@ def test_what_is_wrong_is_said_with_file_and_entry(text: str, message: str) -> N
 def test_missing_files_are_named() -> None:
     with pytest.raises(FileNotFoundError, match="Mixture file 'none.yaml' does not exist"):
         MixtureFile("none.yaml")
+    with pytest.raises(FileNotFoundError, match="Mixture file '.' is a folder"):
+        MixtureFile(".")
     with pytest.raises(FileNotFoundError, match="mix.yaml: entry 1: Annotation file 'c.json' does not exist"):
         mixture("datasets: [{json_path: c.json}]")

@@ -32,6 +32,11 @@ def test_good_config_passes_and_stays_as_it_was():
         (dict(train_datalaoder={}), "'train_datalaoder' is no option. Did you mean 'train_dataloader'?"),
         (dict(load_from="y", load_form="x"), "'load_form' is no option. Did you mean 'load_from'?"),
         (dict(train_dataloader__batchsize=2), "train_dataloader has no option 'batchsize'. Did you mean 'batch_size'?"),
+        (
+            dict(train_dataloader__num_workers=0, train_dataloader__persistent_workers=True),
+            "train_dataloader.persistent_workers=True needs num_workers above 0. Without workers, set",
+        ),
+        (dict(train_dataloader__prefetch_factor=2), "train_dataloader.prefetch_factor=2 needs num_workers above 0."),
         (dict(randomness__sed=1), "randomness has no option 'sed'. Did you mean 'seed'?"),
         (dict(env_cfg__mp_cfg__mp_start=1), "env_cfg.mp_cfg has no option 'mp_start'."),
         (dict(train_cfg__max_iter=3), "train_cfg: ResumableIterLoop has no argument 'max_iter'."),

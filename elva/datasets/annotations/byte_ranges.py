@@ -12,6 +12,7 @@ import numpy as np
 from elva.utils.media_path import path_identity
 
 from .base import AnnotationFile
+from .json_object import json_object
 
 
 class ByteRanges(AnnotationFile):
@@ -38,16 +39,13 @@ class ByteRanges(AnnotationFile):
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         try:
-            row = json.loads(self._bytes(index).decode("utf-8-sig"))  # of bytes, json would guess the encoding
+            return json_object(self._bytes(index))
         except ValueError as error:
             self._refuse_changed()
             if isinstance(error, json.JSONDecodeError):
                 line = self._line(index) + error.lineno - 1
                 raise ValueError(f"{self.path}: line {line} is not JSON: {error.msg} (column {error.colno})") from error
-            raise ValueError(f"{self.where(index)} is not UTF-8 text: {error}") from error
-        if not isinstance(row, dict):
-            raise ValueError(f"{self.where(index)} is a {type(row).__name__}, expected an object")
-        return row
+            raise ValueError(f"{self.where(index)} {error}") from error
 
     def where(self, index: int) -> str:
         return f"{self.path}: line {self._line(index)}"

@@ -15,6 +15,7 @@ from elva.utils.media_path import member_path
 from ..conversation import IMAGE_SUFFIXES, VIDEO_SUFFIXES
 from ..webdataset import Member, read_member, shard_index
 from .base import AnnotationFile, check_exists
+from .json_object import json_object
 
 _MEDIA = {"video": VIDEO_SUFFIXES, "image": IMAGE_SUFFIXES}
 
@@ -76,15 +77,19 @@ class TarShard(AnnotationFile):
     def _row(self, members: dict[str, Member]) -> dict[str, Any]:
         if not {"json", "txt"} & set(members):
             raise ValueError(f"has neither .json nor .txt (but: {', '.join(members)})")
-        row: Any = json.loads(self._text(members["json"])) if "json" in members else {}
-        if not isinstance(row, dict):
-            raise ValueError(f"the .json is a {type(row).__name__}, expected an object")
+        row = self._object(members["json"]) if "json" in members else {}
         if "txt" in members and "conversations" not in row:
-            row["caption"] = self._text(members["txt"]).strip()
+            row["caption"] = read_member(self.path, members["txt"]).decode().strip()
         return row
 
-    def _text(self, member: Member) -> str:
-        return read_member(self.path, member).decode()
+    def _object(self, member: Member) -> dict[str, Any]:
+        content = read_member(self.path, member)
+        try:
+            return json_object(content)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"the .json is not JSON: {error}") from error
+        except ValueError as error:
+            raise ValueError(f"the .json {error}") from error
 
 
 def _ordered(own: list[str], named: Any) -> list[str]:

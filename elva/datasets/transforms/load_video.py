@@ -13,6 +13,7 @@ from ..frame_cache import CachedVideo, FrameCache
 from ..open_video import OpenVideo
 from .blank_frames import GREY
 
+_CACHE = {"directory", "max_bytes"}
 _UNREAD = VideoMeta(path="", duration=0.0, fps=0.0, height=224, width=224, codec="image")
 """Stands in for the metadata of a video that cannot be read."""
 
@@ -41,7 +42,9 @@ class LoadVideo(BaseTransform):
         cache: dict[str, Any] | None = None,
     ) -> None:
         self.reader = VIDEO_READERS.build(reader)
-        self.cache = FrameCache(reader, **cache) if cache else None
+        if cache is not None and not (isinstance(cache, dict) and {"directory"} <= set(cache) <= _CACHE):
+            raise ValueError(f"LoadVideo: cache must be dict(directory=...), with max_bytes if you like, got {cache!r}")
+        self.cache = None if cache is None else FrameCache(reader, **cache)
         self.sampler = FRAME_SAMPLERS.build(sampler)
         self.resolution = RESOLUTION_SCHEDULERS.build(resolution)
 

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -53,6 +54,12 @@ def load(monkeypatch: pytest.MonkeyPatch) -> LoadVideo:
 
 def _results(*videos: str, **keys: str) -> dict:
     return {"id": "s", "videos": list(videos), "conversations": [{"role": "user", "content": "Why?"}], **keys}
+
+
+@pytest.mark.parametrize("cache", ["frames", {}, {"max_bytes": 1}, {"directory": "frames", "max_byte": 1}])
+def test_a_cache_names_its_folder(load: LoadVideo, cache: Any) -> None:
+    with pytest.raises(ValueError, match=r"cache must be dict\(directory=\.\.\.\), with max_bytes if you like, got"):
+        LoadVideo({"type": "CountingReader"}, {"type": "ThreeFrames"}, {"type": "TwoSizes"}, cache)
 
 
 def test_frames_come_in_their_sizes_with_true_times(load: LoadVideo) -> None:

@@ -55,6 +55,8 @@ def test_a_relative_path_of_a_shard_will_do(tmp_path, monkeypatch):
     [
         ([("1.mp4", b"x")], r"has neither \.json nor \.txt \(but: mp4\)"),
         ([("1.json", b"{")], r"Expecting property name"),
+        ([("1.json", b"{")], r"the \.json is not JSON: Expecting property name .*line 1 column 2"),
+        ([("1.json", b'{"a": "\xe9"}')], r"the \.json is not UTF-8 text"),
         ([("1.json", b"[1]")], r"the \.json is a list, expected an object"),
         ([("1.txt", b"\xff")], r"can't decode"),
         ([("1.txt", b"about nothing")], r"neither 'video' nor 'image' names a file"),
