@@ -56,7 +56,8 @@ class Numbers(Benchmark):
     def load(self) -> list[Question]:
         count = int((self.root / "numbers.txt").read_text())
         return [
-            Question(f"q{n}", f"{n // 2}.mp4", "?", f"q{n} of 1", groups={"half": str(n % 2)}) for n in range(count)
+            Question(f"q{n}", f"{n // 2}.mp4", "?", f"q{n} of 1", groups={"half": str(n % 2)}, subtitles=f"{n}.srt")
+            for n in range(count)
         ]
 
 
@@ -231,6 +232,15 @@ def test_a_missing_video_stops_the_run_at_once_unless_it_is_allowed(tmp_path):
     ):
         run(cfg)
     assert not (tmp_path / "asked.txt").exists()
+
+
+def test_missing_subtitles_stop_the_run_where_they_are_asked_with(tmp_path):
+    for n in range(5):
+        (tmp_path / f"{n}.srt").touch()
+    missing = r"2 of 7 subtitle files are missing: 5 of 7 .*\(5\.srt, 6\.srt\)"
+    with pytest.raises(ValueError, match=missing):
+        run(config(tmp_path, test_dataloader__dataset__subtitles="full"))
+    assert run(config(tmp_path))["n"] == 7
 
 
 def test_with_leave_the_score_is_of_the_rest_and_says_so(tmp_path):
