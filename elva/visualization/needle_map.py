@@ -1,11 +1,13 @@
 """Scores of a needle-in-a-haystack test by length and depth. Legend: D depths, L lengths."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+
+from elva.datasets.benchmarks import Row
 
 Record = Mapping[str, Any]
 """A line of ``predictions.jsonl``, with the groups ``length`` and ``depth``."""
@@ -86,7 +88,7 @@ def draw_needle_map(found: NeedleMap, title: str = "") -> Figure:
     return figure
 
 
-def seen_share(records: Sequence[Record], needles: Sequence[Mapping[str, Any]]) -> float:
+def seen_share(records: Sequence[Record], needles: Iterable[Row]) -> float:
     """Share of the records among whose frames the needle was: what a frame sampler left out cannot be found.
 
     Args:
@@ -94,15 +96,15 @@ def seen_share(records: Sequence[Record], needles: Sequence[Mapping[str, Any]]) 
         needles: Rows of ``needles.json``.
 
     Raises:
-        ValueError: If there is no needle for a record.
+        ValueError: If there is no needle for a record, or a row does not say when it is shown.
     """
-    spans = {row["id"]: (row["second"], row["second"] + row["seconds"]) for row in needles}
+    spans = {row.text("id"): (row.number("second"), row.number("seconds")) for row in needles}
     seen = 0
     for record in records:
         if record["question_id"] not in spans:
             raise ValueError(f"needles.json has no '{record['question_id']}': it is not what these records are of")
-        start, end = spans[record["question_id"]]
-        seen += any(start - 1e-3 <= second < end - 1e-3 for plan in record["frames"] for second in plan["seconds"])
+        start, length = spans[record["question_id"]]
+        seen += any(-1e-3 <= second - start < length - 1e-3 for plan in record["frames"] for second in plan["seconds"])
     return seen / len(records)
 
 

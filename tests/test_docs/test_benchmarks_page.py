@@ -56,7 +56,8 @@ def test_needles_are_made_and_drawn(
 def _record(row: dict) -> dict:
     groups = {"length": str(row["length"]), "depth": f"{row['depth']:g}"}
     frames = [{"seconds": [row["second"]]}]
-    return {"id": row["id"], "question_id": row["id"], "groups": groups, "frames": frames, "score": 1.0}
+    known = {"id": row["id"], "question_id": row["id"], "cluster": row["needle"], "groups": groups}
+    return known | {"frames": frames, "raw": row["answer"], "score": 1.0}
 
 
 def test_moving_shapes_are_asked(

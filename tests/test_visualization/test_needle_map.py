@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from elva.datasets.benchmarks import Row
 from elva.visualization.needle_map import draw_needle_map, needle_map, needle_table, seen_share
 
 
@@ -46,10 +47,13 @@ def test_picture_has_a_label_a_cell() -> None:
 
 
 def test_share_of_needles_that_were_seen() -> None:
-    needles = [{"id": "16_0", "second": 4.0, "seconds": 1.0}, {"id": "128_0", "second": 5.0, "seconds": 1.0}]
+    shown = [{"id": "16_0", "second": 4.0, "seconds": 1.0}, {"id": "128_0", "second": 5.0, "seconds": 1.0}]
+    needles = [Row(values, "needles.json") for values in shown]
     assert seen_share(RECORDS[:2], needles) == 0.5
     with pytest.raises(ValueError, match=r"needles.json has no '16_0.25'"):
         seen_share(RECORDS, needles)
+    with pytest.raises(ValueError, match="needles.json: row 1: there is no 'second'"):
+        seen_share(RECORDS, [Row({"id": "16_0"}, "needles.json: row 1")])
 
 
 def test_records_of_something_else() -> None:

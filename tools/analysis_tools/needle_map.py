@@ -7,10 +7,11 @@ PREDICTIONS is the ``predictions.jsonl`` of a test on ``VideoNeedle``. With ``--
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
+from elva.datasets.benchmarks.rows import json_rows
+from elva.evaluation.predictions import read_predictions
 from elva.utils import launch
 from elva.utils.report_text import table
 from elva.visualization.needle_map import draw_needle_map, needle_map, needle_table, seen_share
@@ -31,11 +32,11 @@ def parse_args(argv: list[str] | None = None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> None:
     """Print the table, and draw."""
     args = parse_args(argv)
-    records = [json.loads(line) for line in args.predictions.read_text(encoding="utf-8").splitlines()]
+    records = read_predictions(args.predictions)
     found = needle_map(records)
     print(table(needle_table(found)))
     if args.needles:
-        share = seen_share(records, json.loads(args.needles.read_text(encoding="utf-8")))
+        share = seen_share(records, json_rows(args.needles))
         print(f"{share:.1%} of the needles were among the frames that the model was given")
     if args.out:
         draw_needle_map(found, args.title).savefig(args.out, dpi=150)
