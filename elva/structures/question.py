@@ -40,6 +40,8 @@ class Question:
     cluster: str = ""
 
     def __post_init__(self) -> None:
+        if len(self.options) > len(LETTERS):
+            raise ValueError(f"question '{self.id}': {len(self.options)} options are more than there are letters")
         if self.correct is not None and not 0 <= self.correct < len(self.options):
             raise ValueError(
                 f"question '{self.id}': option {self.correct} of {len(self.options)} cannot be the right one"

@@ -45,7 +45,9 @@ class MultipleChoicePrompt(Prompt):
         question: str = "{text}",
     ) -> None:
         self.before = {False: before, True: before if before_subtitled is None else before_subtitled}
-        self.question, self.after, self.option, self.subtitles = question, after, option, subtitles
+        self.after = after
+        self.question, self.subtitles = _form("question", question), _form("subtitles", subtitles)
+        self.option = _form("option", option, "letter")
 
     def write(self, question: Question, subtitles: str = "") -> str:
         options = [
@@ -73,8 +75,26 @@ class OpenPrompt(Prompt):
         after: str = SHORT,
         subtitles: str = "This video's subtitles are listed below:\n{text}",
     ) -> None:
-        self.before, self.after, self.subtitles = before, after, subtitles
+        self.before, self.after, self.subtitles = before, after, _form("subtitles", subtitles)
 
     def write(self, question: Question, subtitles: str = "") -> str:
         said = self.subtitles.format(text=subtitles) if subtitles else ""
         return "\n".join(line for line in (said, self.before, question.text, self.after) if line)
+
+
+def _form(argument: str, form: str, *others: str) -> str:
+    """``form``, which has the field ``text``, and may have ``others``.
+
+    Raises:
+        ValueError: If it has other fields, or not this one.
+    """
+    try:
+        filled = form.format(text="\0", **dict.fromkeys(others, ""))
+    except (LookupError, ValueError) as error:
+        raise ValueError(
+            f"prompt: {argument}={form!r} can have the fields {', '.join(['text', *others])} (other braces are "
+            f"doubled): {error}"
+        ) from error
+    if "\0" not in filled:
+        raise ValueError(f"prompt: {argument}={form!r} has no field {{text}}")
+    return form
