@@ -118,7 +118,7 @@ LOOPS = Registry("loop", ["elva.engine"], _roots.LOOPS)
 OPTIM_WRAPPERS = Registry("optim_wrapper", ["elva.engine"], _roots.OPTIM_WRAPPERS)
 STRATEGIES = Registry("strategy", ["elva.engine"], _roots.STRATEGIES)
 VISUALIZERS = Registry("visualizer", ["elva.visualization"], _roots.VISUALIZERS)
-INFERENCERS = Registry("inferencer", ["elva.apis"], _roots.INFERENCERS)
+INFERENCERS = Registry("inferencer", ["elva.apis.inferencer"], _roots.INFERENCERS)
 
 # Without a child of this scope, MMEngine warns at every look-up and falls back to its own.
 MODEL_WRAPPERS = Registry("model wrapper", ["elva.engine"], _roots.MODEL_WRAPPERS)

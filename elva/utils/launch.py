@@ -10,20 +10,21 @@ import traceback
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.dist import barrier, is_distributed, is_main_process
 from mmengine.registry import DefaultScope
-from mmengine.runner import FlexibleRunner, Runner, find_latest_checkpoint
 from mmengine.utils import import_modules_from_strings
 
 import elva
-from elva.engine.hooks import Interrupted
 from elva.registry import SCOPE
 
-from .config_check import check_config
+from .interrupted import Interrupted
+
+if TYPE_CHECKING:  # what a command that trains nothing does without, and saves seconds
+    from mmengine.runner import FlexibleRunner, Runner
 
 _MIXED = "MixedPrecisionOptimWrapper"
 
@@ -83,6 +84,8 @@ def load_config(args: Namespace) -> Config:
         FileNotFoundError: If there is no such config.
         ValueError: If it cannot be read, or something in it is misspelt.
     """
+    from .config_check import check_config
+
     cfg = read_config(args.config, args.cfg_options)
     cfg.work_dir = args.work_dir or cfg.get("work_dir") or f"work_dirs/{Path(args.config).stem}"
     cfg.launcher = args.launcher
@@ -136,6 +139,8 @@ def newest_checkpoint(work_dir: Path) -> str | None:
     Raises:
         ValueError: If its file ``last_checkpoint`` names none.
     """
+    from mmengine.runner import find_latest_checkpoint
+
     if not (work_dir / "last_checkpoint").is_file():
         return None
     named = Path(find_latest_checkpoint(str(work_dir)) or "")
@@ -145,8 +150,12 @@ def newest_checkpoint(work_dir: Path) -> str | None:
     return str(named if named.is_file() else moved)
 
 
-def build_runner(cfg: Config) -> Runner | FlexibleRunner:
+def build_runner(cfg: Config) -> "Runner | FlexibleRunner":
     """The runner of ``cfg``: MMEngine's, or its flexible one if the config names a ``strategy``."""
+    from mmengine.runner import FlexibleRunner, Runner
+
+    import elva.engine  # noqa: F401  (makes MMEngine's checkpoints safe)
+
     if cfg.launcher != "none" and not torch.cuda.is_available():
         _use_cpu_processes(cfg)
     if not cfg.get("strategy"):

@@ -5,7 +5,7 @@ from pathlib import Path
 from mmengine.config import Config
 from mmengine.runner import FlexibleRunner, Runner
 
-from elva.engine.hooks import Interrupted
+from elva.utils.interrupted import Interrupted
 
 from . import launch
 

@@ -4,8 +4,8 @@ import shutil
 import pytest
 from mmengine.config import Config
 
-from elva.apis import VideoInferencer
 from elva.apis.evaluation import Evaluator
+from elva.apis.inferencer import VideoInferencer
 from elva.apis.question_item import question_item
 from elva.registry import INFERENCERS
 from elva.utils import launch

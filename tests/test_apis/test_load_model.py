@@ -4,8 +4,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from elva.apis import load_model
-from elva.apis.load_model import find_pretrained
+from elva.apis.load_model import find_pretrained, load_model
 from tests.test_tools.tiny_recipe import make_data, random_checkpoint, stage
 
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from elva.apis import VideoInferencer
+from elva.apis.inferencer import VideoInferencer
 from elva.apis.question_item import question_item
 from elva.apis.scoring import reply_ids, score_replies
 from elva.datasets.collate import collate_samples

@@ -4,7 +4,7 @@ import re
 import shutil
 from pathlib import Path
 
-from elva.apis import VideoInferencer
+from elva.apis.inferencer import VideoInferencer
 from tests.test_tools.tiny_recipe import make_data, random_checkpoint, stage
 
 PAGE = Path(__file__).parents[2] / "docs" / "inference.md"

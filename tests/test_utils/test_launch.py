@@ -9,9 +9,9 @@ import torch
 from mmengine.config import Config
 from torch.utils.data import DataLoader
 
-from elva.engine.hooks import Interrupted
 from elva.engine.optimizers.mixed_precision import autocast_dtype
 from elva.utils import launch
+from elva.utils.interrupted import Interrupted
 from tests.test_engine.toy import ToyData, toy_config
 
 

@@ -3,7 +3,7 @@
 from .bounded_history_hook import BoundedHistoryHook
 from .checkpoint_guard_hook import CheckpointGuardHook
 from .evaluation_precision_hook import EvaluationPrecisionHook
-from .interrupt_hook import Interrupted, InterruptHook
+from .interrupt_hook import InterruptHook
 from .progress_hook import ProgressHook
 from .random_merge_ratio_hook import RandomMergeRatioHook
 from .safe_checkpoint_hook import SafeCheckpointHook
@@ -15,7 +15,6 @@ __all__ = [
     "CheckpointGuardHook",
     "EvaluationPrecisionHook",
     "InterruptHook",
-    "Interrupted",
     "ProgressHook",
     "RandomMergeRatioHook",
     "SafeCheckpointHook",

@@ -13,21 +13,9 @@ from mmengine.hooks import EMAHook, Hook
 from torch import distributed
 
 from elva.registry import HOOKS
+from elva.utils.interrupted import Interrupted
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
-
-class Interrupted(KeyboardInterrupt):
-    """Training was ended by a signal, after a checkpoint was saved.
-
-    Attributes:
-        checkpoint: Where it is.
-        signum: Number of the signal.
-    """
-
-    def __init__(self, checkpoint: Path, signum: int) -> None:
-        super().__init__(f"interrupted; saved {checkpoint}")
-        self.checkpoint, self.signum = checkpoint, signum
 
 
 @HOOKS.register_module()

@@ -6,7 +6,7 @@ import pytest
 import torch
 from mmengine.hooks import Hook
 
-from elva.engine.hooks import Interrupted
+from elva.utils.interrupted import Interrupted
 from tests.test_engine import toy
 from tests.test_engine.toy import toy_config, train
 

@@ -19,7 +19,7 @@ from lmms_eval.evaluator import simple_evaluate
 from lmms_eval.models import get_model
 from lmms_eval.tasks import TaskManager
 
-from elva.apis import VideoInferencer
+from elva.apis.inferencer import VideoInferencer
 from elva.apis.question_item import question_item
 from tests.test_integrations.test_lmms_eval.local_task import make_tasks
 from tests.test_tools.tiny_recipe import make_data, random_checkpoint, stage
