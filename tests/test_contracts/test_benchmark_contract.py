@@ -37,8 +37,8 @@ def write_needle(root: Path, clip: str) -> None:
         "answer": "x",
         "options": ["x", "y"],
     }
-    layouts_b.write_json(root / "needles.json", [row | {"length": 40, "depth": 0.5, "second": 0.8, "seconds": 0.04}])
-    layouts_b.place(clip, root / "videos/a.mp4")
+    layouts_a.write_json(root / "needles.json", [row | {"length": 40, "depth": 0.5, "second": 0.8, "seconds": 0.04}])
+    layouts_a.copy_clip(clip, root / "videos/a.mp4")
 
 
 def write_moving_shapes(root: Path, clip: str) -> None:
