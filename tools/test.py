@@ -101,8 +101,9 @@ def report(runner: Any, metrics: dict[str, float]) -> None:
         print(f"\n  Answers: {work_dir / 'predictions.jsonl'}, protocol: {work_dir / 'protocol.json'}")
     dataset = runner.test_dataloader.dataset
     submission = dataset.submission(launch.records(runner)) if hasattr(dataset, "submission") else None
+    path = work_dir / "submission.json"
+    path.unlink(missing_ok=True)  # of another benchmark that was asked in this folder before
     if submission is not None:
-        path = work_dir / "submission.json"
         path.write_text(json.dumps(submission, ensure_ascii=False) + "\n", encoding="utf-8")
         print(f"  To be handed in: {path}")
 

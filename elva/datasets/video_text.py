@@ -101,8 +101,8 @@ class VideoTextDataset(ItemDataset):
         return int(self._taken[index])
 
     def protocol(self) -> dict[str, Any]:
-        digests = {file.path.name: digest for file in self.files if (digest := file.digest())}
-        return {"dataset": type(self).__name__, "files": digests, "take": self.take, "left_out": self._left_out}
+        files = [{"file": file.path.name, "sha256": file.digest()} for file in self.files]
+        return {"dataset": type(self).__name__, "files": files, "take": self.take, "left_out": self._left_out}
 
     def where(self, index: int) -> str:
         file, row = self._locate(index)

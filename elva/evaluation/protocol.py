@@ -10,10 +10,11 @@ from typing import Any
 
 from mmengine.config import Config
 
-from elva.utils.digests import file_digest
+from elva.utils.digests import file_digest, files_digest
 from elva.version import __version__
 
 PACKAGES = ("torch", "transformers", "tokenizers", "mmengine", "numpy", "av", "decord2")
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "vocab.json", "merges.txt")
 
 
 def make_protocol(
@@ -42,6 +43,7 @@ def make_protocol(
         "reader": dataset.reader(reader) if reader and hasattr(dataset, "reader") else reader,
         "steps": [step for step in steps if step is not load],
         "model": _plain(cfg.model),
+        "text_tokenizer": _tokenizer_files(cfg.model),
         "checkpoint": {"file": Path(checkpoint).name, "sha256": file_digest(Path(checkpoint))} if checkpoint else None,
         "group_by": list(dict.fromkeys(division for metric in metrics for division in metric.group_by)),
         "metrics": [metric.protocol() for metric in metrics],
@@ -66,6 +68,12 @@ def versions() -> dict[str, str]:
         "elva": __version__,
         **{name: importlib.metadata.version(name) for name in PACKAGES},
     }
+
+
+def _tokenizer_files(model: Mapping[str, Any]) -> dict[str, str]:
+    """SHA-256 of the files that turn text into ids, where they lie in a folder; none for a name on the hub."""
+    path = model.get("text_tokenizer") or (model.get("llm") or {}).get("path")
+    return files_digest(Path(path), TOKENIZER_FILES) if path else {}
 
 
 def _plain(node: Any) -> Any:

@@ -65,3 +65,14 @@ def test_the_checkpoint_counts_by_its_content(tmp_path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     assert _protocol(tmp_path / "a") == _protocol(tmp_path / "b")
+
+
+def test_the_text_tokenizer_counts_by_its_files(tmp_path) -> None:
+    folder = tmp_path / "llm"
+    folder.mkdir()
+    (folder / "tokenizer.json").write_text("{}")
+    protocol = _protocol(tmp_path, **{"model.llm": {"path": str(folder)}})
+    assert protocol["text_tokenizer"] == {"tokenizer.json": hashlib.sha256(b"{}").hexdigest()}
+    (folder / "tokenizer.json").write_text("{ }")
+    assert protocol["text_tokenizer"] != _protocol(tmp_path, **{"model.llm": {"path": str(folder)}})["text_tokenizer"]
+    assert _protocol(tmp_path, **{"model.llm": {"path": "hub/name"}})["text_tokenizer"] == {}
