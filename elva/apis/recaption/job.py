@@ -91,6 +91,8 @@ class Job:
             raise ValueError(f"out must be named .jsonl, which it is written in, got {self.out}")
         if self.out.resolve() == self.annotation.resolve():
             raise ValueError(f"{self.out} is the annotation itself: name another file to write to")
+        if self.base_url is not None and not self.base_url.startswith(("http://", "https://")):
+            raise ValueError(f"the endpoint's address must begin with http:// or https://, got '{self.base_url}'")
 
     def beside(self, what: str) -> Path:
         """The path of what belongs to ``out``: ``'journal'``, ``'failed.jsonl'``, ``'protocol.json'``."""

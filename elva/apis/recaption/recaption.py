@@ -51,10 +51,12 @@ def recaption(job: Job) -> Report:
 
     Raises:
         FileNotFoundError: If there is no such annotation.
-        ValueError: If something of the job is wrong, the endpoint refuses everything or fails too often (what was
-            captioned till then is written), or another process works on the same output.
+        ValueError: If something of the job is wrong, ``out`` is there but not of such a job, the endpoint refuses
+            everything or fails too often (what was captioned till then is written), or another process works on the
+            same output.
     """
     samples = Samples(job.annotation, job.data_root, job.format)
+    _refuse_foreign(job)
     job.out.parent.mkdir(parents=True, exist_ok=True)
     journal = Journal(job.beside("journal"))
     journal.lock()
@@ -71,6 +73,17 @@ def recaption(job: Job) -> Report:
     if tally.error:
         raise ValueError(f"{tally.error}. {state.done.sum()} of {len(samples)} samples have captions in {job.out}.")
     return Report(len(samples), int(state.done.sum()), int(state.failed.sum()), state.spent, tally, signum)
+
+
+def _refuse_foreign(job: Job) -> None:
+    """Raise ``ValueError`` if something stands at ``out`` that would be lost, or in the way when all is paid for."""
+    if job.out.is_dir():
+        raise ValueError(f"{job.out} is a folder: name a file to write to")
+    if job.out.exists() and not job.beside("protocol.json").exists():
+        raise ValueError(
+            f"{job.out} is there, but recaptioning did not write it ({job.beside('protocol.json').name} is not beside "
+            "it): name another file, or move it away."
+        )
 
 
 def _ask(job: Job, samples: Samples, keys: np.ndarray, journal: Journal) -> tuple[Tally, int]:

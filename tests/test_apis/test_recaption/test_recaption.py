@@ -288,12 +288,28 @@ def test_prices_are_told(job, annotate, capsys):
     assert "2/2 (100 %), 0 s left, 200 tokens in, 40 out, $0.01 of about $0.01" in capsys.readouterr().err
 
 
+def test_what_stands_at_out_is_not_lost(job, annotate, server):
+    made = job(annotate(1))
+    made.out.mkdir(parents=True)
+    with pytest.raises(ValueError, match="new.jsonl is a folder"):
+        recaption(made)
+    made.out.rmdir()
+    made.out.write_text("mine")
+    with pytest.raises(ValueError, match=r"new.jsonl is there, but recaptioning did not write it"):
+        recaption(made)
+    assert made.out.read_text() == "mine" and not server.requests
+    made.out.unlink()
+    assert recaption(made).done == recaption(made).done == 1 and len(server.requests) == 1
+
+
 def test_mistakes_in_the_job(job, annotate, tmp_path, monkeypatch):
     annotation = annotate(1)
     with pytest.raises(ValueError, match="must be named .jsonl"):
         type(job(annotation))(annotation, tmp_path / "out.json", PROTOCOL)
     with pytest.raises(ValueError, match="is the annotation itself"):
         type(job(annotation))(tmp_path / "a.jsonl", tmp_path / "a.jsonl", PROTOCOL)
+    with pytest.raises(ValueError, match="must begin with http:// or https://, got 'localhost:8000'"):
+        job(annotation, base_url="localhost:8000")
     with pytest.raises(FileNotFoundError, match=r"missing.json"):
         recaption(job(tmp_path / "missing.json"))
     with pytest.raises(ValueError, match="DecordReader"):
