@@ -155,6 +155,7 @@ def parse_reply(content: bytes) -> Reply:
         message = choice["message"]
         text = message.get("content") or message.get("refusal") or ""
         text = text if isinstance(text, str) else "".join(part.get("text") or "" for part in text)
+        text.encode()  # not so half of a UTF-16 pair, of which a server made a reply in spite of all
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         start = content[:80].decode(errors="replace")
         raise Trouble("no reply", f"the body is no chat completion: {start!r}") from error

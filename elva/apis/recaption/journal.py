@@ -35,7 +35,9 @@ class JournalWriter:
         Raises:
             OSError: If the disk is full; nothing may be added any more.
         """
-        data = (json.dumps({"key": f"{key:016x}"} | line, ensure_ascii=False) + "\n").encode()
+        data = (json.dumps({"key": f"{key:016x}"} | line, ensure_ascii=False) + "\n").encode(
+            errors="backslashreplace"  # names that are no Unicode, as JSON writes them
+        )
         try:
             written = os.write(self._file, data)
             while written < len(data):  # a disk that fills up takes a part, then raises

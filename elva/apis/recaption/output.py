@@ -43,7 +43,7 @@ def _failed(samples: Samples, state: State) -> Iterator[dict[str, Any]]:
 def _write(path: Path, rows: Iterable[dict[str, Any]]) -> None:
     """Write all of a file or leave the one that is there."""
     partial = path.with_name(path.name + ".partial")
-    with partial.open("w", encoding="utf-8") as file:
+    with partial.open("w", encoding="utf-8", errors="backslashreplace") as file:
         for row in rows:
             file.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")  # a table may hold dates
         file.flush()

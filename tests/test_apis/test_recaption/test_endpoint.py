@@ -16,6 +16,12 @@ def test_a_reply_is_read():
     )  # fmt: skip
 
 
+def test_half_a_character_is_no_reply():
+    body = {"choices": [{"message": {"content": "A ball \ud83d"}}]}
+    with pytest.raises(Trouble, match="no reply"):
+        parse_reply(json.dumps(body).encode())
+
+
 def test_text_in_parts_and_no_usage():
     parts = [{"type": "text", "text": "A "}, {"type": "text", "text": "ball."}, {"type": "other"}]
     body = {"choices": [{"message": {"content": parts}}], "usage": None}

@@ -72,6 +72,13 @@ def test_a_torn_end_takes_only_the_last_line(tmp_path, cut):
     assert state.done.tolist() == [False, True, False, False] and state.line(1)["caption"] == "a"
 
 
+def test_names_that_are_no_unicode_are_kept(tmp_path):
+    writer = JournalWriter(tmp_path / "1.jsonl")
+    writer.add(7, {"id": "caf\udce9 é"})
+    writer.close()
+    assert [(key, line["id"]) for _, key, line in read_lines(tmp_path / "1.jsonl")] == [(7, "caf\udce9 é")]
+
+
 def test_what_is_no_line_is_passed_over(tmp_path):
     journal = Journal(tmp_path)
     path = write(journal, 1, "local", (7, done("a")))
