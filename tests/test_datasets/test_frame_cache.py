@@ -100,6 +100,13 @@ def test_another_content_plan_size_or_reader_is_another_clip(tmp_path, clip, mon
     check_same(blind(cache, type="DecordReader").load(str(video)), fresh)
 
 
+def test_frames_of_an_earlier_way_of_decoding_count_for_nothing(tmp_path, clip, monkeypatch):
+    loader(tmp_path).load(clip("h264.mp4"))
+    monkeypatch.setattr("elva.datasets.frame_cache._VERSION", 99)
+    with pytest.raises(pytest.fail.Exception, match="was opened"):
+        blind(tmp_path).load(clip("h264.mp4"))
+
+
 def test_what_cannot_be_read_is_not_kept(tmp_path, clip):
     for name in ("missing.mp4", "empty.mp4", "text.mp4"):
         with pytest.raises(VideoReadError, match=name):

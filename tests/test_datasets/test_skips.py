@@ -44,6 +44,16 @@ def test_processes_see_each_others_skips_and_lines_do_not_mix(tmp_path: Path) ->
     assert len(log.errors("a.json")) == 150
 
 
+def test_half_a_line_is_read_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "s.jsonl"
+    log = SkipLog(path)
+    line = json.dumps({"source": "a.json", "id": "1", "error": "bad"}) + "\n"
+    for part, known in ((line[:9], []), (line[9:], ["1"])):
+        with path.open("a") as file:
+            file.write(part)
+        assert list(log.errors("a.json")) == known
+
+
 def test_names_that_are_no_unicode_are_noted(tmp_path: Path) -> None:
     name = "caf\udce9 \ud83d é"  # what a file system or a cut JSON text may give
     SkipLog(tmp_path / "s.jsonl").add("a.json", name, [name], name)

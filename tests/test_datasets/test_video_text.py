@@ -7,6 +7,7 @@ import pytest
 from torch.utils.data import DataLoader
 
 from elva.datasets import SkipLog, VideoTextDataset
+from elva.datasets.item_dataset import _stride
 from elva.datasets.readers.base import VideoReadError
 from elva.registry import DATASETS
 
@@ -83,6 +84,12 @@ def test_too_many_bad_samples_stop_the_run_with_the_list(tmp_path: Path, good: i
 def test_the_allowed_share_does_not_stop_the_run(tmp_path: Path) -> None:
     dataset = VideoTextDataset(_file(tmp_path / "a.json", _names(396, 4)), pipeline=[_read])
     assert all("bad" not in dataset[i]["videos"][0] for i in [*range(8), *range(8)])
+
+
+def test_in_place_of_a_bad_sample_any_other_may_come() -> None:
+    for length in (1, 2, 3, 10, 34, 55, 100):
+        stride = _stride(length)
+        assert len({turn * stride % length for turn in range(length)}) == length
 
 
 def test_bad_samples_of_one_id_do_not_go_round_for_ever(tmp_path: Path) -> None:

@@ -18,7 +18,9 @@ def test_samples_are_consecutive_members_with_one_key(tmp_path):
 
 
 def test_a_name_is_found_whole(tmp_path):
-    index = shard_index(write_shard(tmp_path / "0.tar", [("11.mp4", b"a"), ("1.mp4", b"b"), ("1.mp4x", b"c")]))
+    index = shard_index(
+        write_shard(tmp_path / "0.tar", [("11.mp4", b"a"), ("a/1.mp4", b"d"), ("1.mp4", b"b"), ("1.mp4x", b"c")])
+    )
     assert read_member(index.path, index.find("1.mp4")) == b"b"
     with pytest.raises(ValueError, match=r"0\.tar has no member '1\.mp'"):
         index.find("1.mp")

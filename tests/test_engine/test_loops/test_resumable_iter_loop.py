@@ -1,3 +1,5 @@
+from itertools import islice
+
 import pytest
 from mmengine.runner import Runner
 from torch.utils.data import BatchSampler, DataLoader
@@ -52,6 +54,17 @@ def test_loader_that_ends_or_has_no_fixed_batch_is_refused(tmp_path, options):
 
 def test_loop_is_found_by_its_name(tmp_path):
     assert isinstance(Runner.from_cfg(toy_config(tmp_path)).train_loop, ResumableIterLoop)
+
+
+def test_of_several_ranks_each_passes_over_its_share(tmp_path, monkeypatch):
+    runner = Runner.from_cfg(toy_config(tmp_path))
+    runner.message_hub.update_info("samples_seen", 24)
+    loop = runner.train_loop
+    loop._iter = 6
+    monkeypatch.setattr("elva.engine.loops.resumable_iter_loop.get_world_size", lambda: 2)
+    expected = list(islice(Runner.from_cfg(toy_config(tmp_path / "whole")).train_loop.dataloader.sampler.indices, 13))
+    loop._batches()
+    assert next(loop.dataloader.sampler.indices) == expected[12]
 
 
 def test_another_batch_size_goes_on_at_the_next_sample(tmp_path):
