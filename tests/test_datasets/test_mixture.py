@@ -32,6 +32,11 @@ def test_weights_are_kept_in_every_stretch() -> None:
         assert abs(counts["a"] - 6) <= 1
 
 
+def test_a_rare_source_comes_in_the_middle_of_its_stretch() -> None:
+    names = _mixture(("often", 99, 9), ("rare", 9, 1), length=30)
+    assert [place for place, name in enumerate(names) if name.startswith("rare")] == [5, 15, 25]
+
+
 def test_a_source_runs_in_order_and_starts_again() -> None:
     names = _mixture(("a", 3, 1), ("b", 100, 1), length=14)
     assert [name for name in names if name[0] == "a"] == ["a0", "a1", "a2", "a0", "a1", "a2", "a0"]

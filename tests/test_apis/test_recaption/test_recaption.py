@@ -288,6 +288,13 @@ def test_prices_are_told(job, annotate, capsys):
     assert "2/2 (100 %), 0 s left, 200 tokens in, 40 out, $0.01 of about $0.01" in capsys.readouterr().err
 
 
+def test_failures_among_captions_do_not_stop_the_run(job, annotate, server):
+    server.scripts = {str(number): [chat.failing(500)] for number in range(0, 20, 2)}
+    made = job(annotate(20), limits=dict(give_up=3, concurrency=1, attempts=1), decoders=1)
+    report = recaption(made)
+    assert (report.done, report.failed) == (10, 10)
+
+
 def test_what_stands_at_out_is_not_lost(job, annotate, server):
     made = job(annotate(1))
     made.out.mkdir(parents=True)

@@ -1,3 +1,4 @@
+import mmap
 import pickle
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,21 @@ def test_rows_of_many_batches_are_found(tmp_path: Path, monkeypatch: pytest.Monk
     file = open_annotations(path)
     assert [file[index] for index in (10, 0, 5, 3, 4, 9)] == [rows[index] for index in (10, 0, 5, 3, 4, 9)]
     assert len(file) == 11 and file.where(10) == f"{path}: row 10"
+
+
+def test_what_was_read_is_let_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    advice: list[int] = []
+
+    class Noting(mmap.mmap):
+        def madvise(self, option: int, *rest: int) -> None:
+            advice.append(option)
+            super().madvise(option, *rest)
+
+    monkeypatch.setattr(table.mmap, "mmap", Noting)
+    monkeypatch.setattr(table, "_READS", 5)
+    file = open_annotations(csv(tmp_path, "id\n1\n2\n"))
+    assert [file[number % 2]["id"] for number in range(20)] == ["1", "2"] * 10
+    assert len(advice) >= 4 and set(advice) == {mmap.MADV_DONTNEED}
 
 
 def test_categories_are_their_values(tmp_path: Path) -> None:
