@@ -26,6 +26,7 @@ from .interrupted import Interrupted
 if TYPE_CHECKING:  # what a command that trains nothing does without, and saves seconds
     from mmengine.runner import FlexibleRunner, Runner
 
+_FULL = os.strerror(errno.ENOSPC)
 _MIXED = "MixedPrecisionOptimWrapper"
 
 
@@ -236,6 +237,9 @@ def user_message(error: BaseException) -> str | None:
     """
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return f"{error.strerror}: {error.filename}" if error.filename else str(error)
+    last = str(error).rstrip().rpartition("\n")[2]
+    if isinstance(error, OSError) and _FULL in last:  # raised in a worker that loads data: it has no number there
+        return last.partition(": ")[2] or last
     if not isinstance(error, (ValueError, FileNotFoundError, PermissionError)):
         return None
     text = str(error)

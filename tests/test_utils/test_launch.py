@@ -202,6 +202,11 @@ class BadData(ToyData):
         return launch.enable_amp(Config(dict(optim_wrapper=dict(type="Mine"))))
 
 
+class FullDisk(ToyData):
+    def __getitem__(self, index):
+        raise OSError(errno.ENOSPC, "No space left on device", "/disk/frame")
+
+
 class BrokenData(ToyData):
     def __getitem__(self, index: int):
         return torch.tensor([[1], [1, 2]])  # torch raises a ValueError
@@ -213,3 +218,5 @@ def test_error_in_a_worker_is_shown_without_the_workers_traceback():
     message = launch.user_message(error)
     assert message == "--amp cannot exchange optim_wrapper.type='Mine'; take mixed precision from it."
     assert launch.user_message(caught(next, iter(DataLoader(BrokenData(), num_workers=1)))) is None
+    full = launch.user_message(caught(next, iter(DataLoader(FullDisk(), num_workers=1))))
+    assert full == "[Errno 28] No space left on device: '/disk/frame'"
