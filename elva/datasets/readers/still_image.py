@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import PurePath
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 from elva.structures import VideoMeta
 
@@ -49,6 +49,7 @@ def read_image(path: str, seconds: Sequence[float] = (0.0,)) -> tuple[np.ndarray
 @contextmanager
 def _open(path: str) -> Iterator[Image.Image]:
     check_file(path)
+    ImageFile.LOAD_TRUNCATED_IMAGES = False  # some libraries set it for the whole process
     try:
         with Image.open(path) as image:
             yield image

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageFile
 
 from elva.datasets.readers import (
     DecordReader,
@@ -64,6 +64,14 @@ def test_bad_images_are_named(reader: VideoReader, tmp_path: Path) -> None:
         reader.probe(str(empty))
     with pytest.raises(VideoReadError, match=r"gone.jpg: cannot be found"):
         reader.read(str(tmp_path / "gone.jpg"), [0.0])
+
+
+def test_a_library_that_lets_pillow_fill_up_images_changes_nothing(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)).save(tmp_path / "whole.png")
+    (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:3000])
+    with pytest.raises(VideoReadError, match=r"cut.png: not an image, or a damaged one"):
+        PyAVReader().read(str(tmp_path / "cut.png"), [0.0])
 
 
 def test_images_are_told_by_their_suffix() -> None:
