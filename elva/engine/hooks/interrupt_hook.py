@@ -64,6 +64,10 @@ class InterruptHook(Hook):
         """Give the signals back."""
         self._restore()
 
+    def on_train_exit(self, runner: Any) -> None:
+        """Give the signals back, whatever ended the training (``ResumableIterLoop`` calls it)."""
+        self._restore()
+
     def _on_signal(self, signum: int, frame: FrameType | None) -> None:
         if os.getpid() != self._pid:  # a worker: the main process decides
             return

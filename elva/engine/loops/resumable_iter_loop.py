@@ -76,11 +76,14 @@ class ResumableIterLoop(BaseLoop):
         self.runner.call_hook("before_train")
         self.runner.call_hook("before_train_epoch")
         batches = self._batches()
-        while self._iter < self.max_iters and not self.stop_training:
-            self.runner.model.train()
-            self.run_iter(self._guarded(next, batches))
-            if self._validates():
-                self._guarded(self.runner.val_loop.run)
+        try:
+            while self._iter < self.max_iters and not self.stop_training:
+                self.runner.model.train()
+                self.run_iter(self._guarded(next, batches))
+                if self._validates():
+                    self._guarded(self.runner.val_loop.run)
+        finally:
+            self.runner.call_hook("on_train_exit")  # after an error as well, where MMEngine calls no hook
         del batches  # ends the workers that are not persistent
         self.runner.call_hook("after_train_epoch")
         self.runner.call_hook("after_train")

@@ -48,6 +48,7 @@ class PairedLoop(ResumableIterLoop):
                 start = time.perf_counter()
                 step()
                 self.seconds[name].append(time.perf_counter() - start)
+        self.runner.call_hook("on_train_exit")
         return self.runner.model
 
 
