@@ -32,7 +32,7 @@ class EvaluationLoop(BaseLoop):
     first have the metric's ``prefix`` in front (default: its type), and their judgements are under ``also`` in each
     record.
 
-    A batch of several samples changes the last bits of a model's numbers, and so, now and then, an answer. With
+    A batch of several samples changes the last bits of a model's numbers, which may change an answer. With
     ``exact`` the samples go through the model one by one: the predictions are the same bytes whatever the batch size.
 
     Args:

@@ -24,9 +24,9 @@ from .timing import median_ratio
 
 def check_rate(
     clips: int = 8,
-    length: int = 600,
+    length: int = 300,
     frames: int = 16,
-    files: int = 120,
+    files: int = 400,
     rounds: int = 4,
     size: tuple[int, int] = (360, 640),
 ) -> list[Result]:
