@@ -102,7 +102,7 @@ class ResumableIterLoop(BaseLoop):
         """Do ``step``, which reads data; a signal that ended the workers too is not an error but a stop."""
         try:
             return step(*arguments)
-        except RuntimeError:
+        except (RuntimeError, OSError, EOFError):  # the last two: a worker ended while it handed over a batch
             self.runner.call_hook("on_lost_workers")
             raise
 
